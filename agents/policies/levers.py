@@ -1,0 +1,5 @@
+"""The levers a policy can put money on."""
+
+CAPABILITIES = ("delivery", "selection", "service", "data", "advertising")
+LEVERS = ("price", *CAPABILITIES)
+PLANNED = ("innovation",)  # named by the design, without a mechanism yet: refused, never ignored

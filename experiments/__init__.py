@@ -1,0 +1,1 @@
+"""What people do with the marketplace: runs, comparisons, reports and the command line."""

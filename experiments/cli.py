@@ -1,0 +1,75 @@
+"""The command ``marketplace``.
+
+A command is a function in an ``experiments/commands_*.py`` module that imports what it needs inside itself;
+here it gets its name. Every command runs inside `experiments.errors.sentences`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from experiments import commands_scenarios
+from experiments.errors import sentences
+
+DISTRIBUTION = "marketplace"
+"""Name of the installed package, as pyproject.toml states it."""
+
+
+class Commands(TyperGroup):
+    """The group of all commands: what a user can cause is said in one sentence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with sentences():
+            return super().invoke(ctx)
+
+
+EXAMPLES = """\b
+Examples:
+  marketplace scenarios list
+  marketplace new my-world.toml
+  marketplace scenarios check my-world.toml
+  marketplace scenarios explain platform.commission
+  marketplace diff amazon my-world.toml
+"""
+
+# Plain help and plain errors: rich takes longer to import than everything else together.
+app = typer.Typer(
+    name="marketplace",
+    cls=Commands,
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"marketplace {version(DISTRIBUTION)}")
+        except PackageNotFoundError:  # run from the sources
+            typer.echo("marketplace, not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def marketplace(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Simulate an online marketplace of customers, sellers and platforms, and its virtuous cycle."""
+
+
+app.add_typer(commands_scenarios.scenarios, name="scenarios")
+app.command(epilog="Example: marketplace new my-world.toml")(commands_scenarios.new)
+app.command(epilog="Example: marketplace diff amazon tiny")(commands_scenarios.diff)
+
+if __name__ == "__main__":
+    app()

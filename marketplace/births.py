@@ -1,0 +1,207 @@
+"""How sellers, listings and offers come into the world. Every trait is drawn under the newborn's own key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.chance import LISTING, OFFER, SELLER, SELLER_MORE, child_keys, draws, normals
+from agents.offer import OWN, PLATFORM
+from agents.seller import reputation
+from marketplace.ledger import OUTSIDE, SELLERS
+from marketplace.search import need_category, need_place
+
+if TYPE_CHECKING:
+    from marketplace.model import MarketplaceModel
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+KIND_CUSTOMER, KIND_SELLER, KIND_PLATFORM = 1, 2, 3
+
+
+class Traits(NamedTuple):
+    """What n sellers, or candidates, are born with; each (n,)."""
+
+    key: npt.NDArray[np.uint64]
+    cost: Floats
+    quality: Floats
+    listings: Ints
+    pricing: npt.NDArray[np.int8]
+    mode_taste: Floats
+    ad_bid: Floats
+    home: Ints  # the only platform it lists on, -1 for all
+
+
+class Listings(NamedTuple):
+    """Listings of some sellers; each (n,). ``owner`` counts within those sellers."""
+
+    owner: Ints
+    number: Ints  # number of the listing among its seller's
+    category: npt.NDArray[np.int32]
+    place: Floats
+
+
+def traits_of(model: MarketplaceModel, week: int, count: int) -> Traits:
+    """Draw the traits of the ``count`` sellers or candidates of a week."""
+    settings, seed = model.scenario.sellers, model.seed
+    key = child_keys(KIND_SELLER, np.full(count, week), np.arange(count))
+    u, more = draws(seed, SELLER, key), draws(seed, SELLER_MORE, key)
+    z = normals(u[:, :3])
+    listings = np.rint(settings.listings * np.exp(settings.listings_sd * z[:, 2]))
+    return Traits(
+        key,
+        settings.cost * np.exp(settings.cost_sd * z[:, 0]),
+        settings.quality + settings.quality_sd * z[:, 1],
+        np.clip(listings, 1, settings.listings_max).astype(np.int64),
+        np.searchsorted(model.pricing_cdf, u[:, 3], side="right").astype(np.int8),
+        settings.mode_taste_sd * normals(more[:, 0]),
+        np.minimum(-settings.ad_bid * np.log(more[:, 1]), 0.5),
+        np.where(
+            more[:, 2] < settings.multi_home,
+            -1,
+            np.minimum((more[:, 3] * model.platforms.size).astype(np.int64), model.platforms.size - 1),
+        ),
+    )
+
+
+def listings_of(model: MarketplaceModel, key: npt.NDArray[np.uint64], listings: Ints) -> Listings:
+    """Draw where the listings of some sellers lie: in the categories and at the places where needs fall."""
+    owner = np.repeat(np.arange(key.size), listings)
+    number = np.arange(owner.size) - np.repeat(np.cumsum(listings) - listings, listings)
+    u = draws(model.seed, LISTING, key[owner], number)
+    taste = model.taste
+    category = np.array([need_category(x, taste.category_cdf) for x in u[:, 0]], np.int32)
+    place = np.array(
+        [need_place(a, b, c, taste.popular_places, taste.head_share, taste.head_width) for _, a, b, c in u]
+    )
+    return Listings(owner, number, category, place)
+
+
+def even_listings(model: MarketplaceModel, listings: Ints) -> Listings:
+    """Lay listings out evenly: dealt to the categories in turn, evenly spaced on each circle."""
+    owner = np.repeat(np.arange(listings.size), listings)
+    number = np.arange(owner.size) - np.repeat(np.cumsum(listings) - listings, listings)
+    category = np.arange(owner.size) % model.scenario.market.categories
+    place = np.empty(owner.size)
+    for c in range(model.scenario.market.categories):
+        mine = category == c
+        place[mine] = np.arange(mine.sum()) / max(1, mine.sum())
+    return Listings(owner, number, category.astype(np.int32), place)
+
+
+def better_mode(model: MarketplaceModel, seller: Ints, platform: Ints, level: Floats) -> npt.NDArray[np.int8]:
+    """Return who had better ship: the fee against own cost, and faster delivery at what it is worth to customers."""
+    scenario = model.scenario
+    if scenario.sellers.fulfilment != "choose":
+        code = PLATFORM if scenario.sellers.fulfilment == "platform" else OWN
+        return np.full(seller.size, code, np.int8)
+    rules, choice = scenario.fulfilment, scenario.choice
+    own_cost = rules.own_handling_cost + rules.shipping_cost
+    faster = rules.promise * (rules.own_delivery_days - model.median_days[platform])
+    gain = own_cost - model.platforms.columns.fulfilment_fee[platform]
+    gain = gain + faster * choice.delta / choice.alpha * level + model.sellers.columns.mode_taste[seller]
+    return np.where(gain > 0.0, PLATFORM, OWN).astype(np.int8)
+
+
+def open_sellers(model: MarketplaceModel, traits: Traits, chosen: Ints, listings: Listings) -> Ints:
+    """Append the chosen sellers with their listings on their platforms. Returns the sellers' rows."""
+    settings = model.scenario.sellers
+    rows = model.sellers.append(
+        chosen.size,
+        key=traits.key[chosen],
+        entered=model.week,
+        cash=settings.cash,
+        cost=traits.cost[chosen],
+        quality=traits.quality[chosen],
+        listings=traits.listings[chosen],
+        pricing=traits.pricing[chosen],
+        mode_taste=traits.mode_taste[chosen],
+        ad_bid=traits.ad_bid[chosen],
+        patience=settings.patience,
+    )
+    model.ledger.pay(OUTSIDE, SELLERS, "sellers' capital", settings.cash * chosen.size)
+    where = np.full(model.sellers.size, -1)
+    where[: chosen.size] = rows  # row of each owner
+    for m in range(model.platforms.size):
+        on = (traits.home[chosen][listings.owner] < 0) | (traits.home[chosen][listings.owner] == m)
+        if on.any():
+            put_up(model, rows[listings.owner[on]], m, Listings(*(part[on] for part in listings)))
+    return rows
+
+
+def put_up(model: MarketplaceModel, seller: Ints, platform: int, listings: Listings) -> Ints:
+    """Append offers of ``seller`` (n,) rows for n listings on one platform, at a first price. Returns offer rows."""
+    sellers, settings = model.sellers.columns, model.scenario.sellers
+    count = seller.size
+    on = np.full(count, platform)
+    level = model.level[listings.category]
+    words = draws(model.seed, OFFER, sellers.key[seller], listings.number * model.platforms.size + platform)
+    key = (words[:, 0] * 2.0**32).astype(np.uint64) << np.uint64(32) | (words[:, 1] * 2.0**32).astype(np.uint64)
+    mode = better_mode(model, seller, on, level)
+    cost = sellers.cost[seller] * level
+    break_even = model.break_even(cost, mode, seller, on)
+    price = break_even * (1.0 + min(settings.markup, settings.markup_cap))
+    return model.add_offers(
+        count,
+        key=key,
+        seller=seller,
+        platform=platform,
+        category=listings.category,
+        place=listings.place,
+        price=price,
+        launch_price=price,
+        cost=cost,
+        quality=sellers.quality[seller],
+        mode=mode,
+    )
+
+
+def list_again(model: MarketplaceModel, rows: Ints, platform: int) -> Ints:
+    """Put up the offers in ``rows`` once more, on another platform. Returns the new rows."""
+    c = model.offers.columns
+    number = np.arange(rows.size)  # counted within the call: with the seller's key and the week it names an offer
+    counter = number + (1 << 20) + model.week * 4096
+    again = Listings(number, counter, c.category[rows], c.place[rows])
+    return put_up(model, c.seller[rows].astype(np.int64), platform, again)
+
+
+def put_up_retail(model: MarketplaceModel, m: int) -> Ints:
+    """Append platform m's own range: at its popular places in every category. Returns offer rows."""
+    settings, market = model.scenario.platforms[m], model.scenario.market
+    places, categories = settings.first_party_places, market.categories
+    if places == 0:
+        return np.empty(0, np.int64)
+    count = places * categories
+    number = np.arange(count)
+    words = draws(model.seed, OFFER, np.repeat(model.platforms.columns.key[m], count), number)
+    key = (words[:, 0] * 2.0**32).astype(np.uint64) << np.uint64(32) | (words[:, 1] * 2.0**32).astype(np.uint64)
+    category = np.repeat(np.arange(categories), places).astype(np.int32)
+    cost = settings.first_party_cost * model.level[category]
+    price = (cost + model.platforms.columns.launch_unit_cost[m]) / (1.0 - settings.target_margin)
+    return model.add_offers(
+        count,
+        key=key,
+        seller=-1 - m,
+        platform=m,
+        category=category,
+        place=np.tile(np.arange(places) / market.popular_places, categories),
+        price=price,
+        launch_price=price,
+        cost=cost,
+        quality=settings.first_party_quality,
+        mode=PLATFORM,
+    )
+
+
+def default_mode(model: MarketplaceModel) -> int:
+    """The mode a candidate reckons with before it knows its own leaning."""
+    return PLATFORM if model.scenario.sellers.fulfilment == "platform" else OWN
+
+
+def first_reputation(model: MarketplaceModel) -> float:
+    """Reputation of a seller without reviews, in [-1, 1]."""
+    settings = model.scenario.experience
+    return float(reputation(0.0, 0, settings.reputation_weight, settings.reputation_prior))

@@ -1,0 +1,92 @@
+"""Phase 5, entry: who the week's candidates are, what they would list, and who of them comes in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.chance import BELIEF, draws, normals
+from marketplace import births
+from marketplace.entry import Prospects, weigh
+
+if TYPE_CHECKING:
+    from marketplace.model import MarketplaceModel
+
+
+def prospects_of(model: MarketplaceModel, traits: births.Traits, listings: births.Listings) -> Prospects:
+    """Lay out what every candidate would list, platform by platform."""
+    platforms, categories = model.platforms.size, model.scenario.market.categories
+    owner = np.tile(listings.owner, platforms)
+    platform = np.repeat(np.arange(platforms), listings.owner.size)
+    home = traits.home[owner]
+    keep_row = (home < 0) | (home == platform)
+    order = np.flatnonzero(keep_row)[np.argsort(owner[keep_row], kind="stable")]
+    owner, platform = owner[order], platform[order]
+    category = np.tile(listings.category, platforms)[order]
+    level = model.level[category]
+    mode = np.full(owner.size, births.default_mode(model), np.int8)
+    keep = 1.0 - model.commission[platform] - traits.ad_bid[owner]
+    cost = traits.cost[owner] * level + model.fulfilment_cost(mode, platform)
+    break_even = cost / keep
+    reputation = births.first_reputation(model)
+    days = model.promised_days(mode, platform) * model.flywheel["delivery->experience"].factor[platform]
+    search, choice = model.scenario.search, model.scenario.choice
+    base = traits.quality[owner] - choice.delta * days + choice.rho * reputation
+    likely = break_even * (1.0 + model.scenario.sellers.markup) / level
+    rank = search.reputation * choice.rho * reputation - search.price * choice.alpha * likely
+    rank = rank + search.bids * traits.ad_bid[owner]
+    place = np.tile(listings.place, platforms)[order]
+    return Prospects(owner, platform * categories + category, platform, place, base, rank, level, break_even, keep)
+
+
+def enter(model: MarketplaceModel) -> int:
+    """Let this week's candidates weigh the market and come in. Returns how many do."""
+    settings = model.scenario.entry
+    log = model.log
+    if not settings.enabled or settings.candidates == 0 or not model.marketplace_open or log.platform.size == 0:
+        return 0
+    traits = births.traits_of(model, model.week, settings.candidates)
+    listings = births.listings_of(model, traits.key, traits.listings)
+    prospects = prospects_of(model, traits, listings)
+    circle = log.platform.astype(np.int64) * model.scenario.market.categories + log.category
+    members = np.argsort(circle, kind="stable")
+    circles = model.platforms.size * model.scenario.market.categories
+    first = np.searchsorted(circle[members], np.arange(circles + 1))
+    logged = np.bincount(log.platform, minlength=model.platforms.size)
+    scale = model.flywheel["visits->sellers"].value / np.maximum(1, logged)
+    noise = normals(draws(model.seed, BELIEF, traits.key, model.week)[:, 0])
+    comes = np.zeros(settings.candidates, np.bool_)
+    weigh(
+        settings.candidates, prospects, scale, np.exp(settings.belief_noise * noise), model.entry_cost() / settings.horizon,
+        settings.fixed_cost, settings.rivals_respond, model.scenario.sellers.markup,
+        model.scenario.sellers.markup_cap, model.flywheel["selection->experience"].factor, members, first,
+        model.rules, log_total_of(model), worst_share_of(model), log, comes,
+    )  # fmt: skip
+    chosen = np.flatnonzero(comes)
+    if chosen.size:
+        mine = np.isin(listings.owner, chosen)
+        owner = np.searchsorted(chosen, listings.owner[mine])
+        kept = births.Listings(owner, listings.number[mine], listings.category[mine], listings.place[mine])
+        births.open_sellers(model, traits, chosen, kept)
+        model.pay_entry_cost(chosen.size)
+    return int(chosen.size)
+
+
+def log_total_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
+    """Log-sum of all that each logged search offers, the outside option included, in utility/mu."""
+    log, outside = model.log, model.rules.outside / model.rules.mu
+    known = np.where(log.shown >= 0, log.utility, -np.inf)
+    peak = np.maximum(np.max(known, axis=1, initial=-np.inf), outside)
+    peak = np.where(np.isfinite(peak), peak, 0.0)
+    with np.errstate(divide="ignore"):
+        total = np.exp(known - peak[:, None]).sum(axis=1) + np.exp(outside - peak)
+        return np.asarray(peak + np.log(total))
+
+
+def worst_share_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
+    """Share of the last offer that each logged search listed, which a newcomer would replace."""
+    log = model.log
+    last = min(model.rules.shown, log.share.shape[1]) - 1
+    return log.share[:, last].copy()

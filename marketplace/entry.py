@@ -1,0 +1,258 @@
+"""Phase 5, entry: candidates weigh the market one after another and come in if it pays.
+
+A candidate does not look at what incumbents earn. It takes a sample of last week's searches, puts its own listing
+among what was shown, and reckons with the price it would ask then (and, where ``entry.rivals_respond``, with the
+prices its rivals would answer with). So entry stops where the next one would not pay, and does not overshoot.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.compiled import loop, rule
+from agents.customer import circle_distance
+
+ROUNDS = 40  # of best responses; they contract, so the last rounds change nothing
+TOLERANCE = 1e-10
+
+
+@rule
+def omega(y):  # type: ignore[no-untyped-def]
+    """Return W(exp(y)), the solution w of ``w + ln w = y`` (Corless et al. 1996), by Newton's method in ln w."""
+    log_w = y if y < 1.0 else math.log(y)
+    for _ in range(50):
+        w = math.exp(log_w)
+        step = (w + log_w - y) / (w + 1.0)
+        log_w -= step
+        if abs(step) < 1e-14:
+            break
+    return math.exp(log_w)
+
+
+@rule
+def markup_against(worth, log_rivals):  # type: ignore[no-untyped-def]
+    """Return the best mark-up times alpha/mu of an offer worth ``worth`` (utility/mu at no mark-up).
+
+    ``log_rivals`` is the log-sum of everything else; -inf would make a mark-up without bound.
+    """
+    return 1.0 + omega(worth - 1.0 - log_rivals)
+
+
+@rule
+def equilibrium(worth, count, log_outside, cap, markup):  # type: ignore[no-untyped-def]
+    """Let ``count`` single-product firms answer each other by best responses; fills ``markup`` (times alpha/mu).
+
+    Logit price games are supermodular with one equilibrium, so best responses in turn converge to it
+    (Milgrom & Roberts 1990). Returns the share of the last firm.
+    """
+    for _ in range(ROUNDS):
+        moved = 0.0
+        for j in range(count):
+            total = math.exp(log_outside) if log_outside > -math.inf else 0.0
+            for other in range(count):
+                if other != j:
+                    total += math.exp(worth[other] - markup[other])
+            best = cap if total <= 0.0 else min(cap, markup_against(worth[j], math.log(total)))
+            moved = max(moved, abs(best - markup[j]))
+            markup[j] = best
+        if moved < TOLERANCE:
+            break
+    total = math.exp(log_outside) if log_outside > -math.inf else 0.0
+    for j in range(count):
+        total += math.exp(worth[j] - markup[j])
+    return math.exp(worth[count - 1] - markup[count - 1]) / total
+
+
+@rule
+def log_rivals_of(at, gap, rank, rules, log_total, worst_share, log):  # type: ignore[no-untyped-def]
+    """Return the log-sum a newcomer meets in a logged search, +inf where it would not be shown.
+
+    It is shown if it lies within reach and outranks the worst offer listed, whose place it then takes.
+    """
+    if gap > log.reach[at]:
+        return math.inf
+    if log.worst_rank[at] == -math.inf:
+        return log_total[at]
+    if rank - rules.relevance * rules.tau * gap <= log.worst_rank[at]:
+        return math.inf
+    return log_total[at] + math.log1p(-min(worst_share[at], 1.0 - 1e-12))
+
+
+@rule
+def demand_at(  # type: ignore[no-untyped-def]
+    price, place, base, rank, level, mismatch, members, first, last, rules, log_total, worst_share, log
+):
+    """Return over the searches of a circle: sum of s, of s(1-s), of alpha s(1-s), for a listing at ``price``."""
+    reach = 0.0
+    slack = 0.0
+    weighted = 0.0
+    for k in range(first, last):
+        at = members[k]
+        gap = circle_distance(place, log.place[at])
+        rivals = log_rivals_of(at, gap, rank, rules, log_total, worst_share, log)
+        if rivals == math.inf:
+            continue
+        value = (base - log.alpha[at] * price / level - rules.tau * mismatch * gap) / rules.mu
+        share = 1.0 / (1.0 + math.exp(min(700.0, rivals - value)))
+        reach += share
+        slack += share * (1.0 - share)
+        weighted += log.alpha[at] / level * share * (1.0 - share)
+    return reach, slack, weighted
+
+
+@rule
+def estimate(  # type: ignore[no-untyped-def]
+    place, base, rank, level, break_even, cap, markup, mismatch, members, first, last, rules, log_total, worst_share,
+    log,
+):  # fmt: skip
+    """Return (price, units, margin) a candidate expects of one listing, summed over the logged searches of a circle.
+
+    The price is its own best response to the searches it samples, from a first price of ``markup`` over break-even;
+    ``cap`` bounds the price.
+    """
+    price = min(cap, break_even * (1.0 + markup))
+    units = 0.0
+    for _ in range(ROUNDS):
+        units, slack, weighted = demand_at(
+            price, place, base, rank, level, mismatch, members, first, last, rules, log_total, worst_share, log
+        )
+        if slack <= 0.0:
+            break
+        share = min(1.0 - slack / units, 1.0 - 1e-12)
+        alpha = weighted / slack
+        scaled = alpha * (price - break_even) / rules.mu
+        best = 1.0
+        if share > 0.0:
+            best += omega(scaled - 1.0 + math.log(share) - math.log1p(-share))
+        target = min(cap, break_even + rules.mu / alpha * best)
+        if abs(target - price) < 1e-6 * price:
+            break
+        price = target
+    return price, units, units * (price - break_even)
+
+
+@rule
+def estimate_with_response(  # type: ignore[no-untyped-def]
+    place, base, rank, level, break_even, cap, mismatch, members, first, last, rules, outside, log_total, worst_share,
+    log,
+):  # fmt: skip
+    """Return (mean price, units, margin) over the logged searches when rivals answer the entry with their prices.
+
+    Rivals' break-even prices are read off their present shares: a mark-up of ``mu/(alpha (1 - s))`` is what a logit
+    best response asks.
+    """
+    most = log.shown.shape[1] + 1
+    worth = np.empty(most)
+    markup = np.empty(most)
+    units = 0.0
+    margin = 0.0
+    paid = 0.0
+    for k in range(first, last):
+        at = members[k]
+        gap = circle_distance(place, log.place[at])
+        if log_rivals_of(at, gap, rank, rules, log_total, worst_share, log) == math.inf:
+            continue
+        alpha = log.alpha[at] / level
+        count = 0
+        for j in range(most - 1):
+            if log.shown[at, j] >= 0:
+                markup[count] = 1.0 / (1.0 - min(log.share[at, j], 1.0 - 1e-9))
+                worth[count] = log.utility[at, j] + markup[count]
+                count += 1
+        worth[count] = (base - alpha * break_even - rules.tau * mismatch * gap) / rules.mu
+        markup[count] = 1.0
+        highest = alpha * (cap - break_even) / rules.mu
+        share = equilibrium(worth, count + 1, outside, highest, markup)
+        mine = markup[count] * rules.mu / alpha
+        units += share
+        margin += share * mine
+        paid += share * (break_even + mine)
+    return (paid / units if units > 0.0 else break_even), units, margin
+
+
+@rule
+def take_in(  # type: ignore[no-untyped-def]
+    price, place, base, rank, level, mismatch, members, first, last, rules, log_total, worst_share, log
+):
+    """Put a newcomer's listing among what the logged searches show, so that the next candidate reckons with it."""
+    for k in range(first, last):
+        at = members[k]
+        gap = circle_distance(place, log.place[at])
+        rivals = log_rivals_of(at, gap, rank, rules, log_total, worst_share, log)
+        if rivals == math.inf:
+            continue
+        value = (base - log.alpha[at] * price / level - rules.tau * mismatch * gap) / rules.mu
+        peak = max(rivals, value)
+        log_total[at] = peak + math.log(math.exp(rivals - peak) + math.exp(value - peak))
+        worst_share[at] = 0.0
+
+
+class Prospects(NamedTuple):
+    """Listings of the week's candidates on the platforms they would list on; each (n,), candidates in order."""
+
+    owner: npt.NDArray[np.int64]
+    circle: npt.NDArray[np.int64]  # platform * categories + category
+    platform: npt.NDArray[np.int64]
+    place: npt.NDArray[np.float64]
+    base: npt.NDArray[np.float64]  # utility but for price and mismatch
+    rank: npt.NDArray[np.float64]
+    level: npt.NDArray[np.float64]
+    break_even: npt.NDArray[np.float64]
+    keep: npt.NDArray[np.float64]
+
+
+@loop()
+def weigh(  # type: ignore[no-untyped-def]
+    candidates, prospects, scale, belief, hurdle, fixed_cost, respond, markup, cap, mismatch, members, first, rules,
+    log_total, worst_share, log, comes,
+):  # fmt: skip
+    """Let candidates decide one after another; each reckons with those that came before it this week.
+
+    Parameters
+    ----------
+    scale : (platforms,) float64
+        Searches of a week, as entrants perceive them, per logged search.
+    belief : (candidates,) float64
+        Factor by which each misjudges its revenue.
+    hurdle : float
+        Weekly profit that pays the entry cost within the horizon, in currency.
+    first : (circles + 1,) int64
+        Where each circle's searches begin in ``members``.
+    comes : (candidates,) bool, out
+    """
+    listing = 0
+    price = np.empty(prospects.owner.size)
+    for candidate in range(candidates):
+        begin = listing
+        profit = 0.0
+        while listing < prospects.owner.size and prospects.owner[listing] == candidate:
+            k = listing
+            low, high = first[prospects.circle[k]], first[prospects.circle[k] + 1]
+            m = prospects.platform[k]
+            bound = prospects.break_even[k] * (1.0 + cap)
+            if respond:
+                price[k], _, margin = estimate_with_response(
+                    prospects.place[k], prospects.base[k], prospects.rank[k], prospects.level[k],
+                    prospects.break_even[k], bound, mismatch[m], members, low, high, rules, rules.outside / rules.mu,
+                    log_total, worst_share, log,
+                )  # fmt: skip
+            else:
+                price[k], _, margin = estimate(
+                    prospects.place[k], prospects.base[k], prospects.rank[k], prospects.level[k],
+                    prospects.break_even[k], bound, markup, mismatch[m], members, low, high, rules, log_total,
+                    worst_share, log,
+                )  # fmt: skip
+            profit += margin * prospects.keep[k] * scale[m]
+            listing += 1
+        comes[candidate] = profit * belief[candidate] - fixed_cost >= hurdle
+        if comes[candidate]:
+            for k in range(begin, listing):
+                low, high = first[prospects.circle[k]], first[prospects.circle[k] + 1]
+                take_in(
+                    price[k], prospects.place[k], prospects.base[k], prospects.rank[k], prospects.level[k],
+                    mismatch[prospects.platform[k]], members, low, high, rules, log_total, worst_share, log,
+                )  # fmt: skip

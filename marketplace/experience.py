@@ -1,0 +1,183 @@
+"""Phase 4: satisfaction, ties, reviews, telling friends, lapsing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.chance import LAPSE, REVIEW, draw, normal
+from agents.compiled import loop, prange, rule
+from agents.customer import (
+    ACTIVE,
+    LAPSED,
+    lapse_hazard,
+    likelihood_to_recommend,
+    score,
+    stars,
+)
+from marketplace.fulfilment import DELIVERED, STOCKOUT
+from marketplace.search import BLOCK
+
+
+@rule
+def penalty_of(outcome, late, returned, kept_share, rules):  # type: ignore[no-untyped-def]
+    """Return what is taken from a score for what went wrong; service makes good all but ``kept_share`` of it."""
+    if outcome == STOCKOUT:
+        return rules.stockout_penalty * kept_share
+    penalty = 0.0
+    if late:
+        penalty += rules.late_penalty
+    if returned:
+        penalty += rules.return_penalty
+    return penalty * kept_share
+
+
+@rule
+def strengthen_tie(row, offer, seller, offer_seller, tie_offer, tie_weight, rules):  # type: ignore[no-untyped-def]
+    """Let all ties fade a little and move the tie with this seller towards 1; the weakest gives way to a new one."""
+    slot = -1
+    empty = -1
+    weakest = 0
+    for k in range(tie_offer.shape[1]):
+        if tie_offer[row, k] < 0:
+            empty = k
+            break
+        tie_weight[row, k] *= 1.0 - rules.tie_decay
+        if offer_seller[tie_offer[row, k]] == seller:
+            slot = k
+        if tie_weight[row, k] < tie_weight[row, weakest]:
+            weakest = k
+    if slot < 0:
+        slot = empty if empty >= 0 else weakest
+        tie_weight[row, slot] = 0.0
+    tie_offer[row, slot] = offer
+    tie_weight[row, slot] += rules.tie_gain * (1.0 - tie_weight[row, slot])
+
+
+@rule
+def experience_block(  # type: ignore[no-untyped-def]
+    block, week, visits, each, first_order, outcome, late, returned, reference, kept_share, rules,
+    offer_seller, satisfaction, tie_offer, tie_weight, orders, last_order, quarters, repeats,
+):  # fmt: skip
+    """Do the work of `experience` for one block of customers."""
+    order = first_order[block]
+    repeats[block] = 0
+    start = block * BLOCK * each
+    for slot in range(start, start + visits.count[block]):
+        row = visits.customer[slot]
+        m = int(visits.platform[slot])
+        penalty = 0.0
+        if visits.offer[slot] >= 0:
+            penalty = penalty_of(outcome[order], late[order], returned[order], kept_share[m], rules)
+            if outcome[order] == DELIVERED:
+                if orders[row] > 0:
+                    repeats[block] += 1
+                orders[row] += 1
+                last_order[row] = week
+                quarters[row] |= np.uint8(1)
+                if returned[order] == 0 and rules.tie_gain > 0.0:
+                    offer = visits.offer[slot]
+                    strengthen_tie(row, offer, offer_seller[offer], offer_seller, tie_offer, tie_weight, rules)
+            order += 1
+        felt = score(visits.inclusive[slot], reference[m], penalty, rules.score_width)
+        satisfaction[row, m] += rules.learning * (felt - satisfaction[row, m])
+
+
+@loop(parallel=True)
+def experience(  # type: ignore[no-untyped-def]
+    week, visits, each, first_order, outcome, late, returned, reference, kept_share, rules, offer_seller,
+    satisfaction, tie_offer, tie_weight, orders, last_order, quarters, repeats,
+):  # fmt: skip
+    """Update every visitor's satisfaction, ties and purchase record.
+
+    ``first_order`` (blocks,) is the number of the first order of each block; orders lie in the sequence of the
+    visits. ``repeats`` (blocks,) counts delivered orders of customers who had ordered before.
+    """
+    for block in prange(visits.count.size):
+        experience_block(
+            block, week, visits, each, first_order, outcome, late, returned, reference, kept_share, rules,
+            offer_seller, satisfaction, tie_offer, tie_weight, orders, last_order, quarters, repeats,
+        )  # fmt: skip
+
+
+@rule
+def lapse_block(  # type: ignore[no-untyped-def]
+    block, seed, week, key, status, satisfaction, leniency, recommends, seen_visits, seen_adoption, rules,
+    counts, sums,
+):  # fmt: skip
+    """Do the work of `lapse_and_recommend` for one block of customers."""
+    customers = status.size
+    platforms = satisfaction.shape[1]
+    counts[block, :] = 0
+    sums[block, :] = 0.0
+    for row in range(block * BLOCK, min(customers, (block + 1) * BLOCK)):
+        if status[row] != ACTIVE:
+            continue
+        best = 0.0
+        told = 0.0
+        for m in range(platforms):
+            best = max(best, min(1.0, satisfaction[row, m] * seen_visits[m]))
+            told = max(told, min(1.0, satisfaction[row, m] * seen_adoption[m]))
+        u_lapse, _, _, _ = draw(seed, LAPSE, key[row], week)
+        if u_lapse < lapse_hazard(best, rules):
+            status[row] = LAPSED
+            recommends[row] = 0
+            counts[block, 0] += 1
+            continue
+        points = likelihood_to_recommend(told, leniency[row], rules)
+        recommends[row] = 1 if points >= 9 or rules.everyone_recommends else 0
+        counts[block, 1] += 1 if points >= 9 else 0
+        counts[block, 2] += 1 if points <= 6 else 0
+        counts[block, 3] += 1
+        for m in range(platforms):
+            sums[block, m] += satisfaction[row, m]
+
+
+@loop(parallel=True)
+def lapse_and_recommend(  # type: ignore[no-untyped-def]
+    seed, week, key, status, satisfaction, leniency, recommends, seen_visits, seen_adoption, rules,
+    counts, sums,
+):  # fmt: skip
+    """Let active customers lapse or stay, and say whether they recommend.
+
+    Parameters
+    ----------
+    seen_visits, seen_adoption : (platforms,) float64
+        Valve factors on satisfaction: for lapsing, and for recommending.
+    counts : (blocks, 4) int64, out
+        Lapses, promoters, detractors, active after lapsing.
+    sums : (blocks, platforms) float64, out
+        Satisfaction summed over those who stay.
+    """
+    for block in prange(counts.shape[0]):
+        lapse_block(
+            block, seed, week, key, status, satisfaction, leniency, recommends, seen_visits,
+            seen_adoption, rules, counts, sums,
+        )  # fmt: skip
+
+
+@loop()
+def review(  # type: ignore[no-untyped-def]
+    seed, week, key, customer, offer, outcome, late, days, days_normal, rules, quality, seller, seller_stars,
+    seller_reviews, retail_stars, retail_reviews, given,
+):  # fmt: skip
+    """Leave reviews and add them to the reputation of sellers and of platforms' own retail.
+
+    ``quality`` is measured from the mean; ``given`` (orders,) gets the stars of each order, 0 without a review.
+    """
+    for order in range(customer.size):
+        given[order] = 0
+        if outcome[order] != DELIVERED:
+            continue
+        u_review, u_stars, _, _ = draw(seed, REVIEW, key[customer[order]], week)
+        if u_review >= rules.review_rate:
+            continue
+        row = offer[order]
+        felt = stars(normal(u_stars), quality[row], days[order] - days_normal[order], late[order] != 0, rules)
+        given[order] = np.int8(felt)
+        who = seller[row]
+        if who >= 0:
+            seller_stars[who] += felt
+            seller_reviews[who] += 1
+        else:
+            retail_stars[-1 - who] += felt
+            retail_reviews[-1 - who] += 1

@@ -1,0 +1,188 @@
+"""The flywheel as an object: its nodes, the links between them, and one valve on every link.
+
+A valve is read wherever its quantity is perceived, and nowhere else is it known whether it is open. It turns the true
+index of a link (one number per platform) into the perceived one; whoever perceives many micro values multiplies them
+all by `Valve.factor`, so that relative values stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from marketplace.sections import LINKS
+from marketplace.sections import Flywheel as FlywheelSection
+from marketplace.sections import Valve as ValveSection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Floats = npt.NDArray[np.float64]
+
+# What a link carries: its index, the unit of the index, who perceives it.
+MEANING: dict[str, tuple[str, str, str]] = {
+    "price->experience": ("price index of what is shown", "price level", "customers, in choice and score"),
+    "selection->experience": ("distance of what is shown, without search noise", "circumference", "customers"),
+    "delivery->experience": ("promised days of what is shown", "days", "customers"),
+    "experience->visits": ("mean satisfaction", "share", "customers who visit, lapse, return"),
+    "experience->adoption": ("mean satisfaction", "share", "customers who recommend, and those they tell"),
+    "visits->sellers": ("smoothed searches", "searches per week", "entrants, and sellers' patience"),
+    "sellers->selection": ("third-party offers in stock", "offers", "search"),
+    "volume->unit_cost": ("smoothed fulfilled orders", "orders per week", "the platform's technology"),
+    "unit_cost->price": ("unit cost", "currency per order", "own retail price"),
+    "unit_cost->fees": ("unit cost", "currency per order", "fees to sellers"),
+    "surplus->capabilities": ("smoothed surplus", "currency per week", "the policy's budget"),
+    "capabilities->experience": ("delivery, service and data capability", "share", "fulfilment, service, search"),
+}
+
+
+class Valve:
+    """The valve on one link: open, shut, scaled, replayed from a recorded run, or pushed.
+
+    Attributes
+    ----------
+    link : str
+        Link id.
+    value : (platforms,) float64
+        What was perceived last, after the valve.
+    factor : (platforms,) float64
+        Perceived over true index; 1 where the true index is 0 or undefined.
+    """
+
+    def __init__(self, link: str, platforms: int, reference_week: int) -> None:
+        self.link = link
+        self.reference_week = reference_week
+        self.is_shut = False
+        self.factor_wanted = 1.0
+        self.pushed = 0.0
+        self.push_from = 1
+        self.recorded: Floats | None = None
+        self.reference: Floats | None = None
+        self.value = np.full(platforms, np.nan)
+        self.factor = np.ones(platforms)
+
+    def open(self) -> Valve:
+        """Let the quantity be perceived as it is."""
+        self.is_shut = False
+        self.recorded = None
+        self.factor_wanted = 1.0
+        self.pushed = 0.0
+        return self
+
+    def shut(self, week: int | None = None) -> Valve:
+        """Freeze what is perceived at what it was in the reference week (or in ``week``), or just now if that is past."""
+        self.is_shut = True
+        if week is not None:
+            self.reference_week = week
+        return self
+
+    def scale(self, factor: float) -> Valve:
+        """Multiply what is perceived by ``factor``, from now on."""
+        self.factor_wanted = float(factor)
+        return self
+
+    def push(self, share: float, from_week: int = 1) -> Valve:
+        """Push what is perceived by ``share`` (0.05 is five per cent up) from a week on."""
+        self.pushed = float(share)
+        self.push_from = int(from_week)
+        return self
+
+    def replay(self, values: npt.ArrayLike) -> Valve:
+        """Perceive the values of a recorded run instead: (weeks,) or (weeks, platforms), week 1 first.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit the number of platforms.
+        """
+        recorded = np.asarray(values, dtype=np.float64)
+        if recorded.ndim == 1:
+            recorded = recorded[:, None]
+        if recorded.ndim != 2 or recorded.shape[1] != self.value.size:
+            raise ValueError(
+                f"{self.link}: a replay needs shape (weeks, {self.value.size}), not {np.shape(values)}."
+            )
+        self.recorded = recorded
+        return self
+
+    def reset(self) -> None:
+        """Forget what was perceived before the run began."""
+        self.reference = None
+        self.value = np.full(self.value.size, np.nan)
+        self.factor = np.ones(self.value.size)
+
+    def configure(self, setting: ValveSection | str) -> Valve:
+        """Take a setting of a scenario."""
+        if isinstance(setting, str):
+            setting = ValveSection(state=setting)  # type: ignore[arg-type]
+        if setting.state == "shut":
+            self.shut()
+        return self.scale(setting.scale).push(setting.push, setting.push_from)
+
+    def perceive(self, true: npt.ArrayLike, week: int) -> Floats:
+        """Return the perceived index of this week, (platforms,), and set `factor`."""
+        true = np.asarray(true, dtype=np.float64)
+        if self.reference is None or not self.is_shut or week <= self.reference_week:
+            self.reference = true.copy()
+        seen = true
+        if self.recorded is not None:
+            if week <= len(self.recorded):
+                seen = self.recorded[week - 1]
+        elif self.is_shut:
+            seen = self.reference
+        if self.factor_wanted != 1.0:
+            seen = seen * self.factor_wanted
+        if self.pushed != 0.0 and week >= self.push_from:
+            seen = seen * (1.0 + self.pushed)
+        self.value = seen.copy()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factor = seen / true
+        self.factor = np.where((true != 0.0) & np.isfinite(factor), factor, 1.0)
+        return self.value
+
+
+class Flywheel(Mapping[str, Valve]):
+    """The valves of a run by link id."""
+
+    def __init__(self, section: FlywheelSection, platforms: int) -> None:
+        self._valves = {link: Valve(link, platforms, section.reference_week) for link in LINKS}
+        for link, setting in section.valves.items():
+            self[link].configure(setting)
+
+    def __getitem__(self, link: str) -> Valve:
+        try:
+            return self._valves[link]
+        except KeyError:
+            from agents.columns import nearest
+
+            raise KeyError(f"{link!r} is no link of the flywheel: {nearest(link, LINKS)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._valves)
+
+    def __len__(self) -> int:
+        return len(self._valves)
+
+    def shut_all(self, week: int | None = None) -> None:
+        """Cut the loop: shut every valve at the reference week (or at ``week``)."""
+        for valve in self._valves.values():
+            valve.shut(week)
+
+    def values(self) -> Iterable[Valve]:  # type: ignore[override]
+        """The valves, in the order of the loop."""
+        return self._valves.values()
+
+
+def multiplier(gains: Sequence[float]) -> Floats:
+    """Return the closed-loop multiplier X_h at each horizon from the weekly increments g of the loop gain.
+
+    ``X_h = 1 + sum_k g_k X_(h-k)``; in a steady state it tends to ``1 / (1 - G)`` with G the sum of ``gains``.
+    """
+    gains = np.asarray(gains, dtype=np.float64)
+    out = np.ones(len(gains) + 1)
+    for horizon in range(1, len(out)):
+        out[horizon] = 1.0 + float(np.dot(gains[:horizon], out[horizon - 1 :: -1][:horizon]))
+    return out

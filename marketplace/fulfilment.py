@@ -1,0 +1,163 @@
+"""Phase 3: orders meet stock in an order drawn by key; goods ship, arrive on time or late, come back or stay.
+
+Also the other side of it: base-stock orders, lead times, ageing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.chance import DELIVERY, draw, normal
+from agents.compiled import loop, prange
+from agents.customer import chance_of_return
+from marketplace.search import BLOCK, Visits
+
+STOCKOUT, DELIVERED = 1, 2
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class Orders(NamedTuple):
+    """The week's orders, in the sequence of the visits they came from; each (orders,)."""
+
+    customer: npt.NDArray[np.int32]
+    offer: npt.NDArray[np.int32]
+    distance: Floats
+    surplus: Floats
+    outcome: npt.NDArray[np.int8]
+    days: Floats
+    late: npt.NDArray[np.int8]
+    returned: npt.NDArray[np.int8]
+
+
+class Tally(NamedTuple):
+    """The week's units by offer, over all rows of the table of offers; each (offers.size,)."""
+
+    demanded: Ints
+    sold: Ints
+    returned: Ints
+
+
+@loop(parallel=True)
+def _gather(visits, each, first_order, customer, offer, distance, surplus):  # type: ignore[no-untyped-def]
+    for block in prange(visits.count.size):
+        order = first_order[block]
+        start = block * BLOCK * each
+        for slot in range(start, start + visits.count[block]):
+            if visits.offer[slot] >= 0:
+                customer[order] = visits.customer[slot]
+                offer[order] = visits.offer[slot]
+                distance[order] = visits.distance[slot]
+                surplus[order] = visits.surplus[slot]
+                order += 1
+
+
+def gather_orders(visits: Visits, each: int) -> tuple[Orders, Ints]:
+    """Return the orders of the week and, per block of customers, the number of its first order."""
+    first_order = np.cumsum(visits.bought) - visits.bought
+    count = int(visits.bought.sum())
+    orders = Orders(
+        np.empty(count, np.int32),
+        np.empty(count, np.int32),
+        np.empty(count),
+        np.empty(count),
+        np.empty(count, np.int8),
+        np.zeros(count),
+        np.zeros(count, np.int8),
+        np.zeros(count, np.int8),
+    )
+    _gather(visits, each, first_order, orders.customer, orders.offer, orders.distance, orders.surplus)
+    return orders, first_order
+
+
+@loop()
+def meet_stock(seed, week, key, customer, offer, outcome, stock, demanded, sold):  # type: ignore[no-untyped-def]
+    """Fill orders from stock. Where an offer is short, those with the lowest keyed priority are served.
+
+    ``stock`` is reduced by what is sold.
+    """
+    short = 0
+    for order in range(offer.size):
+        demanded[offer[order]] += 1
+        outcome[order] = DELIVERED
+    for order in range(offer.size):
+        row = offer[order]
+        if demanded[row] > stock[row]:
+            short += 1
+        else:
+            sold[row] += 1
+    waiting = np.empty(short, np.int64)
+    priority = np.empty(short)
+    short = 0
+    for order in range(offer.size):
+        if demanded[offer[order]] > stock[offer[order]]:
+            _, u_priority, _, _ = draw(seed, DELIVERY, key[customer[order]], week)
+            waiting[short] = order
+            priority[short] = u_priority
+            short += 1
+    for at in np.argsort(priority, kind="mergesort"):
+        order = waiting[at]
+        row = offer[order]
+        if sold[row] < stock[row]:
+            sold[row] += 1
+        else:
+            outcome[order] = STOCKOUT
+    for order in range(offer.size):
+        if outcome[order] == DELIVERED:
+            stock[offer[order]] -= 1
+
+
+@loop(parallel=True)
+def deliver(  # type: ignore[no-untyped-def]
+    seed, week, key, customer, offer, distance, outcome, days, late, returned, median, promised, spread, quality, rules
+):
+    """Draw delivery days, lateness and returns of the orders that were filled.
+
+    Parameters
+    ----------
+    median, promised, spread, quality : (offers.size,) float64
+        Median days (disruptions included), promised days, sd of log days, quality less the mean.
+    """
+    for order in prange(offer.size):
+        if outcome[order] == DELIVERED:
+            row = offer[order]
+            u_days, _, u_return, _ = draw(seed, DELIVERY, key[customer[order]], week)
+            took = median[row]
+            if spread[row] > 0.0 and took > 0.0:
+                took *= math.exp(spread[row] * normal(u_days))
+            days[order] = took
+            late[order] = 1 if took > promised[row] else 0
+            if u_return < chance_of_return(distance[order], -quality[row], rules):
+                returned[order] = 1
+
+
+@loop()
+def tally_returns(offer, outcome, returned, units):  # type: ignore[no-untyped-def]
+    """Count the units that came back, by offer."""
+    for order in range(offer.size):
+        if outcome[order] == DELIVERED and returned[order] != 0:
+            units[offer[order]] += 1
+
+
+def base_stock(forecast: Floats, weeks: float, safety: float) -> Ints:
+    """Return base-stock levels: demand over the protection interval plus ``safety`` of its Poisson sd, at least 1.
+
+    Parameters
+    ----------
+    forecast : (n,) float64
+        Units per week.
+    weeks : float
+        Lead time plus the review period of one week.
+    """
+    mean = forecast * weeks
+    return np.maximum(1, np.ceil(mean + safety * np.sqrt(mean))).astype(np.int64)
+
+
+def aged(stock: Ints, rate: float, u: Floats) -> Ints:
+    """Return units lost to ageing: ``stock x rate`` in expectation, whole units by a keyed uniform."""
+    return np.minimum(stock, np.floor(stock * rate + u).astype(np.int64))

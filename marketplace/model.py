@@ -1,0 +1,392 @@
+"""The model: a week from top to bottom, and the world it happens in."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agents import chance, compiled
+from agents.customer import ACTIVE, INITIAL, Customer, CustomerRules
+from agents.offer import OWN, PLATFORM
+from agents.platform import Platform, capability_level
+from agents.policies import CAPABILITIES, PlatformPolicy, policy_named
+from agents.population import ColumnModel
+from agents.pricing import SellerPricing, pricing_named
+from agents.seller import Seller
+from marketplace import births, indicators, operations, selling, week
+from marketplace.assortment import Assortment
+from marketplace.flywheel import Flywheel
+from marketplace.ledger import OUTSIDE, PLATFORMS, SELLERS, Ledger
+from marketplace.scenario import Scenario, default_scenario, load_scenario
+from marketplace.search import Log, Taste, empty_log, empty_visits, first_rows
+from marketplace.social import social_graph
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+MOST_LOGGED = 3  # room in the log, as a multiple of the searches it is to hold
+BIRTH_BATCH = 65_536  # customers drawn at a time, so that a large world needs no large temporaries
+
+
+class MarketplaceModel(ColumnModel):
+    """A marketplace: customers, third-party sellers and platforms over a seller-customer network.
+
+    Parameters
+    ----------
+    scenario : Scenario, str, Path or None
+        A scenario, a shipped name or a path; None takes the default scenario.
+    rng, seed : int or None
+        Seed of the run; None takes ``run.seed`` of the scenario. The scenario that the model keeps states it.
+    **kwargs
+        Changes to scenario fields under their dotted paths, as Mesa's batch runner and SolaraViz give them.
+
+    Raises
+    ------
+    ScenarioError
+        If a change does not fit the scenario.
+
+    Examples
+    --------
+    >>> model = MarketplaceModel("tiny", rng=1)
+    >>> model.run()
+    >>> model.weekly["gmv"]
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | str | Path | None = None,
+        *,
+        rng: int | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if scenario is None:
+            scenario = default_scenario()
+        elif not isinstance(scenario, Scenario):
+            scenario = load_scenario(scenario)
+        given = rng if rng is not None else seed
+        changes = dict(kwargs) | ({"run.seed": int(given)} if given is not None else {})
+        if changes:
+            scenario = scenario.with_changes(changes)
+        self._scenario = scenario
+        super().__init__(rng=scenario.run.seed)
+        self.scenario = scenario
+        self.seed = scenario.run.seed
+        self.week = 0
+        compiled.set_threads(scenario.run.threads)
+        self._make_world()
+        week.prepare(self)
+
+    # -- the world -----------------------------------------------------------------------------------------------
+
+    def _make_world(self) -> None:
+        scenario = self.scenario
+        self.rules = CustomerRules.of(scenario)
+        self.to_order = scenario.fulfilment.stocking == "to-order"
+        self.ledger = Ledger()
+        self.flywheel = Flywheel(scenario.flywheel, len(scenario.platforms))
+        self.policies: list[PlatformPolicy] = [
+            policy_named(p.policy or scenario.policy.name)(scenario.policy) for p in scenario.platforms
+        ]
+        self._make_market()
+        self._make_platforms()
+        self._make_customers()
+        self._make_offers()
+        self._make_instruments()
+
+    def _make_market(self) -> None:
+        market = self.scenario.market
+        share = 1.0 / np.arange(1, market.categories + 1) ** market.category_skew
+        cdf = np.cumsum(share / share.sum())
+        cdf[-1] = 1.0
+        self.taste = Taste(cdf, market.popular_places, market.head_share, market.head_width)
+        keys = chance.child_keys(0, np.arange(market.categories))
+        z = chance.normals(chance.draws(self.seed, chance.MARKET, keys)[:, 0])
+        self.level: Floats = np.exp(market.price_level_sd * z)
+        rules = self.scenario.sellers.pricing
+        shares = {rules: 1.0} if isinstance(rules, str) else dict(rules)
+        self.pricing: list[SellerPricing] = [pricing_named(name)(self.scenario.sellers) for name in shares]
+        weights = np.cumsum(list(shares.values()))
+        self.pricing_cdf: Floats = weights / weights[-1]
+
+    def _make_platforms(self) -> None:
+        settings, count = self.scenario.platforms, len(self.scenario.platforms)
+        self.platforms = self.add_population(Platform, {"capability": len(CAPABILITIES)}, count)
+        launch = np.array(
+            [operations.launch_unit_cost(p, self.scenario.fulfilment.shipping_cost) for p in settings]
+        )
+        self.platforms.append(
+            count,
+            key=chance.child_keys(births.KIND_PLATFORM, np.arange(count)),
+            cash=np.array([p.cash for p in settings]),
+            experience=np.array([p.launch_volume for p in settings]),
+            capacity=np.array([p.capacity for p in settings]),
+            unit_cost=launch,
+            launch_unit_cost=launch,
+            fulfilment_fee=np.array([p.fulfilment_fee for p in settings]),
+        )
+        self.ledger.pay(OUTSIDE, PLATFORMS, "platforms' capital", self.platforms.columns.cash)
+        self.platform_names = [p.name for p in settings]
+        self.commission: Floats = np.array([p.commission for p in settings])
+        self.books = operations.WeekBooks(count)
+        self.capacity_orders: list[list[tuple[int, float]]] = [[] for _ in settings]
+        self.retail_volume = np.zeros(count)
+        self.median_days = np.full(count, self.scenario.fulfilment.delivery_days)
+        self.error_share = np.ones(count)
+        self.capability = np.zeros((count, len(CAPABILITIES)))
+
+    def _make_customers(self) -> None:
+        scenario = self.scenario
+        count, dims = scenario.customers.count, {
+            "platform": len(scenario.platforms),
+            "tie": scenario.experience.ties,
+        }  # fmt: skip
+        self.customers = self.add_population(Customer, dims, count)
+        self.add_customers(count)
+        self.social = social_graph(scenario.social, count, self.seed)
+        self.adopters = int((self.customers.columns.status == ACTIVE).sum())
+
+    def add_customers(self, count: int) -> Ints:
+        """Append customers, numbered on from those there are; each is drawn under its own key. Returns rows.
+
+        Customers added after the model was made have no neighbours on the social graph.
+        """
+        from scipy.special import gammaincinv
+
+        settings, choice = self.scenario.customers, self.scenario.choice
+        start = self.customers.size
+        for first in range(start, start + count, BIRTH_BATCH):
+            number = np.arange(first, min(start + count, first + BIRTH_BATCH))
+            key = chance.child_keys(births.KIND_CUSTOMER, number)
+            u = chance.draws(self.seed, chance.CUSTOMER, key)
+            shape = settings.need_rate_shape
+            rate = np.full(number.size, settings.need_rate)
+            if shape > 0.0:
+                rate *= gammaincinv(shape, u[:, 0]) / shape
+            initial = u[:, 3] < settings.initial_adopters
+            self.customers.append(
+                number.size,
+                key=key,
+                status=np.where(initial, ACTIVE, 0).astype(np.int8),
+                channel=np.where(initial, INITIAL, 0).astype(np.int8),
+                joined=np.where(initial, 0, -1).astype(np.int32),
+                need_rate=rate,
+                alpha=choice.alpha * np.exp(choice.alpha_sd * chance.normals(u[:, 1])),
+                leniency=self.scenario.experience.leniency_sd * chance.normals(u[:, 2]),
+                satisfaction=self.scenario.experience.launch_satisfaction,
+            )
+        return np.arange(start, start + count)
+
+    def _make_offers(self) -> None:
+        self.sellers = self.add_population(Seller)
+        self.offers = Assortment(self.scenario.market.categories, max(1, self.scenario.fulfilment.lead_time))
+        self.opens: Ints = np.array([p.marketplace_opens for p in self.scenario.platforms])
+        for m in range(self.platforms.size):
+            births.put_up_retail(self, m)
+        self.open_marketplace()
+
+    def _make_instruments(self) -> None:
+        scenario, count = self.scenario, self.platforms.size
+        self.searches_each = 2 if count > 1 and scenario.choice.multi_homing else 1
+        self.visits = empty_visits(self.customers.size, self.searches_each)
+        wide = scenario.search.shown + scenario.experience.ties + 1
+        self._log = empty_log(min(scenario.search.sample * MOST_LOGGED, self.visits.customer.size), wide)
+        self.log: Log = first_rows(self._log, 0)
+        self.panel_now = np.full((count, 4), math.nan)
+        self.reference: Floats = np.zeros(count)
+        self._columns = indicators.column_names(self.platform_names)
+        self._rows: list[list[float]] = []
+        self._orders: list[dict[str, Any]] = []
+        self.entries = self.exits = self.referred = self.repeats = 0
+        self.retention = self.mean_stars = math.nan
+        self.consumer_surplus = self.seller_surplus = 0.0
+        self.margin_per_customer = self.smoothed_churn = 0.0
+        self.mean_satisfaction = np.full(count, scenario.experience.launch_satisfaction)
+        self.lapse_counts: Ints = np.zeros(4, np.int64)
+        self.joined_now: Ints = np.zeros(6, np.int64)
+        self.active_customers = self.adopters
+
+    # -- the week ------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Live through one week."""
+        week.begin(self)
+        week.adopt(self)
+        week.visit_and_choose(self)
+        week.fulfil(self)
+        week.experience(self)
+        week.sellers_act(self)
+        week.platforms_act(self)
+        week.measure(self)
+
+    def run(self, weeks: int | None = None) -> MarketplaceModel:
+        """Live through ``weeks`` weeks, or to the end of ``run.weeks``."""
+        end = self.scenario.run.weeks if weeks is None else self.week + weeks
+        while self.week < end:
+            self.step()
+        return self
+
+    run_model = run
+
+    def branch(self) -> MarketplaceModel:
+        """Return an independent copy that goes on from this week."""
+        return copy.deepcopy(self)
+
+    # -- what came out -------------------------------------------------------------------------------------------
+
+    def record(self, row: Mapping[str, float]) -> None:
+        """Keep this week's indicators."""
+        self._rows.append([float(self.week), *(row[name] for name in self._columns[1:])])
+
+    @property
+    def weekly(self) -> pd.DataFrame:
+        """One row a week, a column per indicator (and per platform where there are several); week is an integer."""
+        import pandas as pd
+
+        frame = pd.DataFrame(np.array(self._rows).reshape(-1, len(self._columns)), columns=self._columns)
+        return frame.astype({"week": np.int64})
+
+    def orders(self) -> pd.DataFrame:
+        """Every order, where ``run.record_orders`` asks for them; see DESIGN for the columns. Ids are permanent."""
+        return week.order_table(self, self._orders)
+
+    def purchase_network(self) -> nx.Graph:
+        """Customers and sellers, linked by the strongest ties, or by all purchases where orders are recorded."""
+        from marketplace.network import purchase_network
+
+        return purchase_network(self)
+
+    def social_network(self) -> nx.Graph:
+        """Customers and whom they tell."""
+        from marketplace.network import social_network
+
+        return social_network(self)
+
+    def network_measures(self) -> dict[str, float]:
+        """The networks' measures in the last week of a quarter, missing in the others."""
+        from marketplace.network import measure_networks
+
+        names = [i.name for i in indicators.INDICATORS if i.name.startswith("network.")]
+        if self.week % selling.QUARTER:
+            return dict.fromkeys(names, math.nan)
+        measured = measure_networks(self)
+        return {name: measured[name] for name in names}
+
+    # -- terms of trade ------------------------------------------------------------------------------------------
+
+    @property
+    def marketplace_open(self) -> bool:
+        """Whether third parties may sell on any platform."""
+        return bool((self.week >= self.opens).any())
+
+    def open_marketplace(self) -> None:
+        """Let the first third-party sellers in, in the week the marketplace opens (or at launch)."""
+        if self.sellers.size == 0 and max(self.week, 1) >= self.opens.min() and self.scenario.sellers.count:
+            traits = births.traits_of(self, 0, self.scenario.sellers.count)
+            even = self.scenario.sellers.layout == "even"
+            listings = (
+                births.even_listings(self, traits.listings)
+                if even
+                else births.listings_of(self, traits.key, traits.listings)
+            )
+            births.open_sellers(self, traits, np.arange(traits.key.size), listings)
+
+    @property
+    def third_party_rows(self) -> Ints:
+        """Rows of living third-party offers."""
+        return self.offers.third_party
+
+    @property
+    def group_of(self) -> npt.NDArray[np.int32]:
+        """Pricing group of each offer row; see `Assortment.groups`."""
+        return self.offers.groups[0]
+
+    @property
+    def groups(self) -> int:
+        """Number of pricing groups."""
+        return self.offers.groups[1]
+
+    @property
+    def is_retail(self) -> npt.NDArray[np.bool_]:
+        """Whether each offer row is a platform's own."""
+        return np.asarray(self.offers.columns.seller < 0)
+
+    def rival_price(self, rows: Ints) -> Floats:
+        """See `Assortment.rival_price`."""
+        return self.offers.rival_price(rows)
+
+    def keep(self, seller: Ints, platform: Ints) -> Floats:
+        """Share of the price that sellers keep after commission and advertising bid, (n,)."""
+        return np.asarray(1.0 - self.commission[platform] - self.sellers.columns.ad_bid[seller])
+
+    def fulfilment_cost(self, mode: npt.NDArray[np.int8], platform: Ints) -> Floats:
+        """What a third party pays to have one order shipped, in currency, (n,)."""
+        rules = self.scenario.fulfilment
+        own = rules.own_handling_cost + rules.shipping_cost
+        return np.where(mode == PLATFORM, self.platforms.columns.fulfilment_fee[platform], own)
+
+    def unit_cost_of(self, rows: Ints) -> Floats:
+        """Full cost of one sold unit of third-party offers, in currency, (n,)."""
+        c = self.offers.columns
+        return np.asarray(c.cost[rows] + self.fulfilment_cost(c.mode[rows], c.platform[rows]))
+
+    def break_even(self, cost: Floats, mode: npt.NDArray[np.int8], seller: Ints, platform: Ints) -> Floats:
+        """Price at which a sale neither earns nor loses, in currency, (n,)."""
+        return np.asarray((cost + self.fulfilment_cost(mode, platform)) / self.keep(seller, platform))
+
+    def promised_days(self, mode: npt.NDArray[np.int8], platform: Ints) -> Floats:
+        """Promised delivery days by fulfilment mode and platform, (n,)."""
+        rules = self.scenario.fulfilment
+        median = np.where(mode == OWN, rules.own_delivery_days, self.median_days[platform])
+        return np.asarray(rules.promise * median)
+
+    def retail_price(self, m: int) -> float:
+        """Mean price of platform m's own range over price level; NaN without one."""
+        rows = self.offers.retail(m)
+        if rows.size == 0:
+            return math.nan
+        c = self.offers.columns
+        return float(np.mean(c.price[rows] / self.level[c.category[rows]]))
+
+    def entry_cost(self) -> float:
+        """Sunk cost of entry, lowered by the best platform's tools for sellers, in currency."""
+        settings = self.scenario.entry
+        tools = float(np.max(self.capability[:, CAPABILITIES.index("selection")]))
+        return settings.cost / (1.0 + settings.tools_gain * tools)
+
+    def pay_entry_cost(self, count: int) -> None:
+        """Charge the newest ``count`` sellers the cost of entry."""
+        rows = np.arange(self.sellers.size - count, self.sellers.size)
+        cost = self.entry_cost()
+        self.sellers.columns.cash[rows] -= cost
+        self.ledger.pay(SELLERS, OUTSIDE, "cost of entry", cost * count)
+
+    def add_offers(self, count: int, **values: Any) -> Ints:
+        """Append offers and give each its first stock, paid by its owner. Returns rows."""
+        stock = 0 if self.to_order else max(1, self.scenario.fulfilment.base_stock)
+        rows = self.offers.append(count, stock=stock, **values)
+        bill = stock * self.offers.columns.cost[rows]
+        owner = self.offers.columns.seller[rows]
+        third = owner >= 0
+        self.sellers.columns.cash -= np.bincount(owner[third], bill[third], self.sellers.size)
+        bought = np.bincount(-1 - owner[~third], bill[~third], self.platforms.size)
+        self.platforms.columns.cash -= bought
+        self.ledger.pay(SELLERS, OUTSIDE, "procurement", bill[third])
+        self.ledger.pay(PLATFORMS, OUTSIDE, "procurement", bought)
+        self.ledger.goods["received"] += stock * count
+        return rows
+
+    def capability_levels(self) -> Floats:
+        """True levels of the capabilities, (platforms, capabilities), each in [0, 1)."""
+        scale = np.array([p.capability_scale for p in self.scenario.platforms])
+        return np.asarray(capability_level(self.platforms.columns.capability, scale[:, None]))

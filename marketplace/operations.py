@@ -1,0 +1,234 @@
+"""Phase 6: platforms keep their books, pay their costs, learn, build capacity, set prices and fees, spend the surplus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.offer import PLATFORM
+from agents.platform import capability_level, learned_cost, speed_premium
+from agents.policies import CAPABILITIES, Books
+from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS
+
+if TYPE_CHECKING:
+    from marketplace.model import MarketplaceModel
+    from marketplace.sections import Platform
+    from marketplace.selling import Sales
+
+Floats = npt.NDArray[np.float64]
+
+SMOOTHING = 0.9  # weight of the old value in a platform's view of its own volume, demand and cost: ten weeks
+
+
+class WeekBooks:
+    """The platforms' figures of one week; each (platforms,) float64, in currency or units."""
+
+    FIELDS = (
+        "commission", "fees", "third_party_gmv", "retail_gmv", "retail_refunds", "retail_cost", "retail_units",
+        "retail_orders", "orders", "fulfilled", "handling", "speed", "capacity", "shipping", "overhead", "ageing",
+        "holding", "bonuses", "surplus", "spent", "dividend", "revenue", "margin", "searches", "failed", "visits",
+        "late", "delivered", "demanded", "returned", "days",
+    )  # fmt: skip
+
+    def __init__(self, platforms: int) -> None:
+        for name in self.FIELDS:
+            setattr(self, name, np.zeros(platforms))
+
+    def clear(self) -> None:
+        """Begin a new week."""
+        for name in self.FIELDS:
+            getattr(self, name)[:] = 0.0
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Floats: ...
+
+
+def launch_unit_cost(platform: Platform, shipping: float) -> float:
+    """Cost of fulfilling one order at launch, with capacity used as far as its trigger, in currency."""
+    capacity = platform.capacity_cost / platform.capacity_trigger if platform.capacity > 0.0 else 0.0
+    return platform.handling_cost + capacity + shipping
+
+
+def settle_retail(model: MarketplaceModel, sales: Sales) -> None:
+    """Move the money of the platforms' own sales, and of the parcels they ship."""
+    offers, books, ledger = model.offers.columns, model.books, model.ledger
+    count = model.platforms.size
+    own = np.flatnonzero(~sales.third_party)
+    platform = offers.platform[sales.rows[own]]
+    kept = sales.cost[own] - offers.cost[sales.rows[own]] * sales.returned[own] * (not model.to_order)
+    books.retail_gmv[:] = np.bincount(platform, sales.taken[own], count)
+    books.retail_refunds[:] = np.bincount(platform, sales.refunded[own], count)
+    books.retail_cost[:] = np.bincount(platform, kept, count)
+    books.retail_units[:] = np.bincount(platform, sales.sold[own], count)
+    ledger.pay(CUSTOMERS, PLATFORMS, "sales", sales.taken[own])
+    ledger.pay(PLATFORMS, CUSTOMERS, "refunds", sales.refunded[own])
+    model.platforms.columns.cash += books.retail_gmv - books.retail_refunds
+    shipped = offers.mode[sales.rows] == PLATFORM
+    books.fulfilled[:] = np.bincount(offers.platform[sales.rows[shipped]], sales.sold[shipped], count)
+    books.orders[:] = np.bincount(offers.platform[sales.rows], sales.sold, count)
+
+
+def learn(model: MarketplaceModel) -> None:
+    """Update volume, experience and the parts of unit cost, and pay what fulfilment costs.
+
+    Technology perceives volume through its valve. What is paid is the perceived unit cost of each order truly
+    shipped, so that a shut valve means a technology that has stayed where it was.
+    """
+    p, books = model.platforms.columns, model.books
+    old = p.volume.copy()
+    p.volume[:] = SMOOTHING * p.volume + (1.0 - SMOOTHING) * books.fulfilled
+    p.growth[:] = SMOOTHING * p.growth + (1.0 - SMOOTHING) * (p.volume - old)
+    valve = model.flywheel["volume->unit_cost"]
+    volume = valve.perceive(p.volume, model.week)
+    p.experience += books.fulfilled * valve.factor
+    shipping = model.scenario.fulfilment.shipping_cost
+    for m, settings in enumerate(model.scenario.platforms):
+        shipped = books.fulfilled[m]
+        learned = settings.handling_cost * learned_cost(
+            p.experience[m], settings.launch_volume, settings.progress_ratio, settings.handling_floor
+        )
+        premium = speed_premium(model.median_days[m], model.scenario.fulfilment.delivery_days, settings.speed_cost)
+        overload = max(0.0, shipped - p.capacity[m]) if settings.capacity > 0.0 else 0.0
+        capacity = settings.capacity_cost * p.capacity[m] / valve.factor[m]
+        books.handling[m] = learned * (shipped + settings.overload_cost * overload)
+        books.speed[m] = learned * (premium - 1.0) * shipped
+        books.capacity[m] = capacity
+        books.shipping[m] = shipping * shipped
+        now = launch_unit_cost(settings, shipping) if shipped == 0.0 else _unit_cost(books, m, volume[m], valve)
+        weight = SMOOTHING if settings.capacity > 0.0 else 0.0
+        p.unit_cost[m] = weight * p.unit_cost[m] + (1.0 - weight) * now
+        build_capacity(model, m, settings, volume[m])
+    paid = books.handling + books.speed + books.capacity
+    model.ledger.pay(PLATFORMS, OUTSIDE, "fulfilment", paid)
+    model.ledger.pay(PLATFORMS, CARRIERS, "shipping", books.shipping)
+    p.cash -= paid + books.shipping
+
+
+def _unit_cost(books: WeekBooks, m: int, volume: float, valve: object) -> float:
+    shipped = books.fulfilled[m]
+    per_order = (books.handling[m] + books.speed[m] + books.shipping[m]) / shipped
+    return float(per_order + books.capacity[m] * valve.factor[m] / max(volume, 1.0))  # type: ignore[attr-defined]
+
+
+def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: float) -> None:
+    """Let lumps stand that are due, and order one when the forecast over the lead time asks for it."""
+    if settings.capacity == 0.0:
+        return
+    p, pending = model.platforms.columns, model.capacity_orders[m]
+    while pending and pending[0][0] <= model.week:
+        p.capacity[m] += pending.pop(0)[1]
+    coming = p.capacity[m] + sum(lump for _, lump in pending)
+    forecast = volume + max(0.0, p.growth[m]) * settings.capacity_lead
+    if forecast > settings.capacity_trigger * coming:
+        pending.append((model.week + settings.capacity_lead, settings.capacity_lump * coming))
+
+
+def close_books(model: MarketplaceModel) -> None:
+    """Add up revenue and cost, pay overheads, and smooth the surplus."""
+    p, books, ledger = model.platforms.columns, model.books, model.ledger
+    gmv = books.retail_gmv + books.third_party_gmv
+    open_ = p.failed < 0
+    fixed = np.array([s.overhead for s in model.scenario.platforms])
+    share = np.array([s.overhead_share for s in model.scenario.platforms])
+    books.overhead[:] = np.where(open_, fixed, 0.0) + share * gmv
+    rate = model.scenario.fulfilment.holding_cost
+    if rate > 0.0:
+        for m in range(model.platforms.size):
+            rows = model.offers.retail(m)
+            books.holding[m] = rate * float(np.dot(model.offers.columns.stock[rows], model.offers.columns.cost[rows]))
+    ledger.pay(PLATFORMS, OUTSIDE, "overhead and holding cost", books.overhead + books.holding)
+    bonus = model.scenario.adoption.referral_bonus * model.referred
+    books.bonuses[:] = np.where(open_, bonus / max(1, int(open_.sum())), 0.0)
+    ledger.pay(PLATFORMS, CUSTOMERS, "referral bonuses", books.bonuses)
+    p.cash -= books.overhead + books.holding + books.bonuses
+    books.revenue[:] = books.retail_gmv - books.retail_refunds + books.commission + books.fees
+    cost = (
+        books.retail_cost + books.handling + books.speed + books.capacity + books.shipping + books.overhead
+        + books.holding + books.bonuses + books.ageing
+    )  # fmt: skip
+    books.margin[:] = books.revenue - cost
+    # Price cuts already paid from the surplus are handed back before the policy decides anew.
+    books.surplus[:] = books.margin + p.discount * books.retail_units
+    memory = model.scenario.policy.memory
+    p.surplus[:] = memory * p.surplus + (1.0 - memory) * books.surplus
+
+
+def spend_surplus(model: MarketplaceModel) -> None:
+    """Let every platform's policy decide, and carry out what it decides."""
+    p = model.platforms.columns
+    budget = model.flywheel["surplus->capabilities"].perceive(p.surplus, model.week) * model.scenario.policy.spend
+    for m, settings in enumerate(model.scenario.platforms):
+        p.capability[m] *= 1.0 - settings.wear
+        if p.failed[m] >= 0:
+            continue
+        decision = model.policies[m].decide(books_of(model, m, float(budget[m])))
+        units = max(1.0, float(model.retail_volume[m]))
+        p.discount[m] = decision.spend.get("price", 0.0) / units
+        invested = np.array([decision.spend.get(lever, 0.0) for lever in CAPABILITIES])
+        p.capability[m] += invested
+        model.books.spent[m] = invested.sum()
+        model.books.dividend[m] = decision.dividend
+        p.cash[m] -= invested.sum() + decision.dividend
+        model.ledger.pay(PLATFORMS, OUTSIDE, "capabilities", float(invested.sum()))
+        model.ledger.pay(PLATFORMS, OUTSIDE, "dividends", decision.dividend)
+        if p.cash[m] < -settings.credit_line:
+            p.failed[m] = model.week
+
+
+def books_of(model: MarketplaceModel, m: int, budget: float) -> Books:
+    """Return what platform m's policy sees."""
+    p, books, settings = model.platforms.columns, model.books, model.scenario.platforms[m]
+    third = model.offers.third_party
+    third = third[model.offers.columns.platform[third] == m]
+    gmv = float(books.retail_gmv[m] + books.third_party_gmv[m])
+    level = capability_level(p.capability[m], settings.capability_scale)
+    return Books(
+        week=model.week,
+        platform=settings.name,
+        gmv=gmv,
+        revenue=float(books.revenue[m]),
+        orders=float(books.orders[m]),
+        first_party_orders=float(books.retail_units[m]),
+        searches=float(books.searches[m]),
+        visits=float(books.visits[m]),
+        failed_searches=_ratio(books.failed[m], books.searches[m]),
+        unit_cost=float(p.unit_cost[m]),
+        cash=float(p.cash[m]),
+        credit_line=settings.credit_line,
+        surplus=budget,
+        discount=float(p.discount[m]),
+        active_customers=float(model.active_customers),
+        active_sellers=int(np.unique(model.offers.columns.seller[third]).size),
+        offers=int(third.size + model.offers.retail(m).size),
+        satisfaction=float(model.mean_satisfaction[m]),
+        late_rate=_ratio(books.late[m], books.delivered[m]),
+        stockout_rate=_ratio(books.demanded[m] - books.delivered[m], books.demanded[m]),
+        return_rate=_ratio(books.returned[m], books.delivered[m]),
+        promised_days=float(model.median_days[m] * model.scenario.fulfilment.promise),
+        first_party_share=_ratio(books.retail_gmv[m], gmv),
+        capabilities=dict(zip(CAPABILITIES, (float(x) for x in level), strict=True)),
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole > 0.0 else float("nan")
+
+
+def set_prices_and_fees(model: MarketplaceModel) -> None:
+    """Let own retail prices and fulfilment fees follow unit cost as far as it is passed through."""
+    p, offers, week = model.platforms.columns, model.offers.columns, model.week
+    for_price = model.flywheel["unit_cost->price"].perceive(p.unit_cost, week)
+    for_fees = model.flywheel["unit_cost->fees"].perceive(p.unit_cost, week)
+    model.retail_volume[:] = SMOOTHING * model.retail_volume + (1.0 - SMOOTHING) * model.books.retail_units
+    for m, settings in enumerate(model.scenario.platforms):
+        change = for_price[m] - p.launch_unit_cost[m]
+        rows = model.offers.retail(m)
+        target = offers.launch_price[rows] + settings.pass_through * change / (1.0 - settings.target_margin)
+        # Own retail gives away its margin, never its goods.
+        target = np.maximum(target - p.discount[m], offers.cost[rows])
+        offers.price[rows] += settings.price_speed * (target - offers.price[rows])
+        fee = settings.fulfilment_fee + settings.fee_pass_through * (for_fees[m] - p.launch_unit_cost[m])
+        p.fulfilment_fee[m] = max(0.0, fee)

@@ -1,0 +1,451 @@
+"""The seven phases of a week. Within a phase all agents see the same state."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.chance import BROWSE, DISRUPTION, MARKET, VISIBLE, child_keys, draws
+from agents.customer import ACTIVE
+from agents.offer import OWN, PLATFORM
+from agents.policies import CAPABILITIES
+from agents.seller import reputation
+from marketplace import adoption, entrants, fulfilment, indicators, operations, search, selling
+from marketplace import experience as experiences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from marketplace.model import MarketplaceModel
+
+Floats = npt.NDArray[np.float64]
+
+DELIVERY, SERVICE, DATA, ADVERTISING = (
+    CAPABILITIES.index(name) for name in ("delivery", "service", "data", "advertising")
+)
+CUSTOMER_FACING = (DELIVERY, SERVICE, DATA)
+
+
+def begin(model: MarketplaceModel) -> None:
+    """Open the books of a new week, and the marketplace if its date has come."""
+    model.week += 1
+    model.ledger.open_week()
+    model.books.clear()
+    model.open_marketplace()
+    perceive_capabilities(model)
+
+
+def prepare(model: MarketplaceModel) -> None:
+    """Before week 1: draw the fixed basket of needs, and read the launch utility that scores refer to."""
+    panel = model.scenario.search.panel
+    u = draws(model.seed, MARKET, child_keys(0, np.full(panel, 1), np.arange(panel)))
+    taste = model.taste
+    model.panel_category = np.array([search.need_category(x, taste.category_cdf) for x in u[:, 0]], np.int32)
+    model.panel_place = np.array(
+        [search.need_place(a, b, c, taste.popular_places, taste.head_share, taste.head_width) for _, a, b, c in u]
+    )
+    perceive_capabilities(model)
+    lay_shelf(model)
+    model.reference = read_panel(model)[:, 3] - model.scenario.experience.reference_gap
+    for valve in model.flywheel.values():
+        valve.reset()
+    customers = model.customers.columns
+    counts = np.zeros((model.visits.count.size, 4), np.int64)
+    if model.adopters:
+        recommend(model, counts, keep_all=True)
+    model.lapse_counts[3] = int((customers.status == ACTIVE).sum())
+
+
+# -- 1. adopt ----------------------------------------------------------------------------------------------------
+
+
+def adopt(model: MarketplaceModel) -> None:
+    """Potential customers join; lapsed ones come back."""
+    scenario, c, settings = model.scenario, model.customers.columns, model.scenario.adoption
+    open_ = model.platforms.columns.failed < 0
+    boost = 1.0 + settings.advertising_gain * model.capability[:, ADVERTISING]
+    # Platforms advertise the same thing, shopping online: their efforts share one audience.
+    p = min(1.0, settings.p * float(np.mean(np.where(open_, boost, 0.0))))
+    well_mixed = settings.mixing == "well-mixed"
+    recommending = float(np.count_nonzero(c.recommends)) / c.status.size if well_mixed else 0.0
+    degree = 1 if well_mixed else scenario.social.mean_degree
+    joined = np.zeros((model.visits.count.size, 6), np.int64)
+    adoption.adopt(
+        np.uint64(model.seed), model.week, c.key, c.status, c.channel, c.joined, c.recommends, c.satisfaction,
+        model.flywheel["experience->visits"].factor, model.social.indptr, model.social.indices, p,
+        adoption.per_neighbour(settings.q, degree), adoption.per_neighbour(settings.referral, degree), well_mixed,
+        recommending, scenario.experience.win_back, scenario.experience.launch_satisfaction, joined,
+    )  # fmt: skip
+    model.joined_now = joined.sum(axis=0)
+    model.adopters += int(model.joined_now[:5].sum())
+    model.referred = int(model.joined_now[4])
+    model.active_customers += int(model.joined_now.sum())
+
+
+# -- 2. visit and choose -----------------------------------------------------------------------------------------
+
+
+def perceive_capabilities(model: MarketplaceModel) -> None:
+    """Let customers meet the capabilities of delivery, service and data, through their valve."""
+    scenario, level = model.scenario, model.capability_levels()
+    model.capability = level.copy()
+    facing = level[:, CUSTOMER_FACING]
+    valve = model.flywheel["capabilities->experience"]
+    valve.perceive(facing.mean(axis=1), max(model.week, 1))
+    seen = np.minimum(1.0, facing * valve.factor[:, None])
+    gain = np.array([(p.delivery_gain, p.spread_gain, p.data_gain) for p in scenario.platforms])
+    delivery, service, data = seen.T
+    model.median_days = scenario.fulfilment.delivery_days * (1.0 - gain[:, 0] * delivery)
+    model.spread = scenario.fulfilment.delivery_spread * (1.0 - gain[:, 1] * delivery)
+    model.error_share = 1.0 - gain[:, 2] * data
+    model.kept_share = 1.0 - scenario.experience.service_recovery * service
+
+
+def lay_shelf(model: MarketplaceModel) -> None:
+    """Lay out the week's shelf, read it with the fixed basket, and let the valves on it act."""
+    scenario, offers = model.scenario, model.offers
+    c = offers.columns
+    c.promised_days[:] = model.promised_days(c.mode, c.platform)
+    base, rank = utilities(model)
+    count = model.platforms.size
+    shelf = search.empty_shelf(len(offers), count * scenario.market.categories)
+    shelf = shelf._replace(position=np.empty(max(1, offers.size), np.int32))
+    laid = search.fill_shelf(
+        offers.order, c.stock, model.to_order, visible(model), c.platform, c.category, c.place, c.price, base, rank,
+        c.seller, model.level, np.ones(count), scenario.market.categories, shelf,
+    )  # fmt: skip
+    model.shelf = shelf._replace(
+        place=shelf.place[:laid], base=shelf.base[:laid], price=shelf.price[:laid], rank=shelf.rank[:laid],
+        seller=shelf.seller[:laid], row=shelf.row[:laid],
+    )  # fmt: skip
+    model.panel_now = read_panel(model)
+    week, wheel = max(model.week, 1), model.flywheel
+    wheel["price->experience"].perceive(model.panel_now[:, 0], week)
+    wheel["selection->experience"].perceive(model.panel_now[:, 1], week)
+    wheel["delivery->experience"].perceive(model.panel_now[:, 2], week)
+    bend_shelf(model)
+
+
+def utilities(model: MarketplaceModel) -> tuple[Floats, Floats]:
+    """Return utility but for price and mismatch, and rank but for relevance, of every row of offers."""
+    scenario, c, s, p = model.scenario, model.offers.columns, model.sellers.columns, model.platforms.columns
+    weight, prior = scenario.experience.reputation_weight, scenario.experience.reputation_prior
+    known = np.concatenate((reputation(s.stars, s.reviews, weight, prior), reputation(p.stars, p.reviews, weight, prior)))
+    who = np.where(c.seller >= 0, c.seller, model.sellers.size - 1 - c.seller)
+    standing = scenario.choice.rho * known[who]
+    base = c.quality - scenario.choice.delta * c.promised_days + standing
+    settings = scenario.search
+    rank = settings.reputation * standing - settings.price * scenario.choice.alpha * c.price / model.level[c.category]
+    bids = np.concatenate((s.ad_bid, np.zeros(model.platforms.size)))
+    rank = rank + np.where(c.seller < 0, settings.own_brand_boost, settings.bids * bids[who])
+    return base, rank
+
+
+def visible(model: MarketplaceModel) -> npt.NDArray[np.bool_]:
+    """Which offers search may see: all, or the share of third-party offers that sellers->selection lets through."""
+    c = model.offers.columns
+    third = model.offers.third_party
+    stocked = third if model.to_order else third[c.stock[third] > 0]
+    count = np.bincount(c.platform[stocked], minlength=model.platforms.size).astype(np.float64)
+    valve = model.flywheel["sellers->selection"]
+    valve.perceive(count, max(model.week, 1))
+    seen = np.ones(model.offers.size, np.bool_)
+    if (valve.factor < 1.0).any():
+        u = draws(model.seed, VISIBLE, c.key[third])[:, 0]
+        seen[third] = u < valve.factor[c.platform[third]]
+    return seen
+
+
+def read_panel(model: MarketplaceModel) -> Floats:
+    """Read the shelf with the fixed basket; (platforms, 4): price index, distance, promised days, inclusive value."""
+    out = np.empty((model.platforms.size, 4))
+    for m in range(model.platforms.size):
+        search.read_panel(
+            m, model.panel_category, model.panel_place, model.scenario.choice.alpha, model.shelf,
+            model.offers.columns.promised_days, 1.0, model.rules, model.scenario.market.categories, out[m],
+        )  # fmt: skip
+    return out
+
+
+def bend_shelf(model: MarketplaceModel) -> None:
+    """Let prices and promised days be perceived through their valves; nothing to do where both are open."""
+    price, days = model.flywheel["price->experience"].factor, model.flywheel["delivery->experience"].factor
+    shelf, c = model.shelf, model.offers.columns
+    if (price != 1.0).any():
+        shelf.price[:] *= price[c.platform[shelf.row]]
+    if (days != 1.0).any():
+        platform = c.platform[shelf.row]
+        shelf.base[:] -= model.scenario.choice.delta * c.promised_days[shelf.row] * (days[platform] - 1.0)
+
+
+def people_of(model: MarketplaceModel) -> search.People:
+    """The customers' columns that a search reads."""
+    c = model.customers.columns
+    return search.People(
+        c.key, c.status, c.need_rate, c.alpha, c.satisfaction, c.recommends, c.tie_offer, c.tie_weight,
+        model.social.indptr, model.social.indices,
+    )  # fmt: skip
+
+
+def visit_and_choose(model: MarketplaceModel) -> None:
+    """Needs arise; customers pick a platform, search, and choose one offer or none. Some searches are logged."""
+    lay_shelf(model)
+    scenario, wheel, books = model.scenario, model.flywheel, model.books
+    wheel["experience->visits"].perceive(model.mean_satisfaction, model.week)
+    wheel["experience->adoption"].perceive(model.mean_satisfaction, model.week)
+    seen = search.Perception(
+        wheel["selection->experience"].factor,
+        wheel["experience->visits"].factor,
+        scenario.search.noise * model.error_share,
+        model.platforms.columns.failed >= 0,
+    )
+    people, seller, seed = people_of(model), model.offers.columns.seller, np.uint64(model.seed)
+    search.visit_and_choose(
+        seed, model.week, people, model.taste, model.shelf, seen, seller, model.level, model.rules, model.visits,
+        model.searches_each,
+    )  # fmt: skip
+    searches = int(model.visits.count.sum())
+    share = min(1.0, scenario.search.sample / searches) if searches else 1.0
+    logged = search.log_searches(
+        seed, model.week, share, people, model.taste, model.shelf, seen, seller, model.rules, model.visits,
+        model.searches_each, model._log,
+    )  # fmt: skip
+    model.log = search.first_rows(model._log, logged)
+    count_visits(model)
+    p = model.platforms.columns
+    p.demand[:] = operations.SMOOTHING * p.demand + (1.0 - operations.SMOOTHING) * books.searches
+    if model.week == 1:
+        p.demand[:] = books.searches
+    wheel["visits->sellers"].perceive(p.demand, model.week)
+
+
+def count_visits(model: MarketplaceModel) -> None:
+    """Count searches and failed searches by platform, and draw browsing visits."""
+    from scipy.special import pdtrik
+
+    books, count = model.books, model.platforms.size
+    if count == 1:
+        books.searches[0] = model.visits.count.sum()
+        books.failed[0] = books.searches[0] - model.visits.bought.sum()
+    else:
+        slots = used_slots(model)
+        platform, failed = model.visits.platform[slots], model.visits.offer[slots] < 0
+        books.searches[:] = np.bincount(platform, minlength=count)
+        books.failed[:] = np.bincount(platform, failed, count)
+    mean = model.scenario.customers.browsing * books.searches
+    u = draws(model.seed, BROWSE, model.platforms.columns.key, model.week)[:, 0]
+    browsing = np.where(mean > 0.0, np.ceil(pdtrik(u, np.maximum(mean, 1e-300))), 0.0)
+    books.visits[:] = books.searches + np.maximum(browsing, 0.0)
+
+
+def used_slots(model: MarketplaceModel) -> npt.NDArray[np.int64]:
+    """Slots of the visits that were filled this week, in order."""
+    room = search.BLOCK * model.searches_each
+    starts = np.arange(model.visits.count.size) * room
+    return np.concatenate([np.arange(s, s + n) for s, n in zip(starts, model.visits.count, strict=True)])
+
+
+# -- 3. fulfil ---------------------------------------------------------------------------------------------------
+
+
+def fulfil(model: MarketplaceModel) -> None:
+    """Orders meet stock; goods ship, arrive on time or late, come back or stay."""
+    c, key, seed = model.offers.columns, model.customers.columns.key, np.uint64(model.seed)
+    orders, model.first_order = fulfilment.gather_orders(model.visits, model.searches_each)
+    tally = fulfilment.Tally(*(np.zeros(model.offers.size, np.int64) for _ in range(3)))
+    model.week_orders, model.tally = orders, tally
+    model.price_paid = c.price[orders.offer]
+    if model.to_order:
+        selling.procure_to_order(model, np.bincount(orders.offer, minlength=model.offers.size))
+    fulfilment.meet_stock(
+        seed, model.week, key, orders.customer, orders.offer, orders.outcome, c.stock, tally.demanded, tally.sold
+    )
+    model.ledger.goods["sold"] += int(tally.sold.sum())
+    median, spread, quality = delivery_terms(model)
+    fulfilment.deliver(
+        seed, model.week, key, orders.customer, orders.offer, orders.distance, orders.outcome, orders.days,
+        orders.late, orders.returned, median, c.promised_days, spread, quality, model.rules,
+    )  # fmt: skip
+    fulfilment.tally_returns(orders.offer, orders.outcome, orders.returned, tally.returned)
+    count_deliveries(model)
+    selling.take_back(model, tally)
+
+
+def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats, Floats]:
+    """Return median days (disruptions included), sd of log days and quality less the mean, of every row of offers."""
+    rules, c = model.scenario.fulfilment, model.offers.columns
+    u = draws(model.seed, DISRUPTION, model.platforms.columns.key, model.week)
+    hit = np.where(u[:, :2] < rules.disruption_rate, rules.disruption_days, 1.0)
+    median = np.column_stack((np.full(model.platforms.size, rules.own_delivery_days), model.median_days)) * hit
+    spread = np.column_stack((np.full(model.platforms.size, rules.delivery_spread), model.spread))
+    quality = c.quality - model.scenario.sellers.quality
+    return median[c.platform, c.mode], spread[c.platform, c.mode], quality
+
+
+def count_deliveries(model: MarketplaceModel) -> None:
+    """Count demanded, delivered, late and returned orders, days and consumer surplus."""
+    orders, books, count = model.week_orders, model.books, model.platforms.size
+    platform = model.offers.columns.platform[orders.offer]
+    delivered = orders.outcome == fulfilment.DELIVERED
+    books.demanded[:] = np.bincount(platform, minlength=count)
+    books.delivered[:] = np.bincount(platform, delivered, count)
+    books.late[:] = np.bincount(platform, orders.late, count)
+    books.returned[:] = np.bincount(platform, orders.returned, count)
+    books.days[:] = np.bincount(platform, orders.days * delivered, count)
+    finite = np.where(delivered & np.isfinite(orders.surplus), orders.surplus, 0.0)
+    model.consumer_surplus = float(finite.sum()) if model.rules.outside > -math.inf else math.nan
+
+
+# -- 4. experience -----------------------------------------------------------------------------------------------
+
+
+def experience(model: MarketplaceModel) -> None:
+    """Satisfaction, ties, reviews, telling friends, lapsing."""
+    c, orders = model.customers.columns, model.week_orders
+    blocks = model.visits.count.size
+    repeats = np.zeros(blocks, np.int64)
+    if model.week % selling.QUARTER == 1:
+        c.quarters[:] <<= 1
+    experiences.experience(
+        model.week, model.visits, model.searches_each, model.first_order, orders.outcome, orders.late, orders.returned,
+        model.reference, model.kept_share, model.rules, model.offers.columns.seller, c.satisfaction, c.tie_offer,
+        c.tie_weight, c.orders, c.last_order, c.quarters, repeats,
+    )  # fmt: skip
+    model.repeats = int(repeats.sum())
+    review(model)
+    counts = np.zeros((blocks, 4), np.int64)
+    recommend(model, counts, keep_all=False)
+    model.lapse_counts = counts.sum(axis=0)
+    model.active_customers = int(model.lapse_counts[3])
+    churn = model.lapse_counts[0] / max(1, model.lapse_counts[0] + model.active_customers)
+    model.smoothed_churn += (float(churn) - model.smoothed_churn) / selling.YEAR
+    model.retention = math.nan
+    if model.week % selling.QUARTER == 0:
+        before = (c.quarters & 2) > 0
+        both = before & ((c.quarters & 1) > 0)
+        model.retention = float(both.sum() / before.sum()) if before.any() else math.nan
+
+
+def review(model: MarketplaceModel) -> None:
+    """Reviews are left, and become the reputation of sellers and of own retail."""
+    orders, s, p, c = model.week_orders, model.sellers.columns, model.platforms.columns, model.offers.columns
+    model.stars_given = np.zeros(orders.offer.size, np.int8)
+    expected = c.promised_days / model.scenario.fulfilment.promise if model.scenario.fulfilment.promise else c.promised_days
+    seen = model.flywheel["delivery->experience"].factor[c.platform]
+    experiences.review(
+        np.uint64(model.seed), model.week, model.customers.columns.key, orders.customer, orders.offer, orders.outcome,
+        orders.late, orders.days * seen[orders.offer], expected * seen, model.rules,
+        c.quality - model.scenario.sellers.quality, c.seller, s.stars, s.reviews, p.stars, p.reviews,
+        model.stars_given,
+    )  # fmt: skip
+    given = model.stars_given[model.stars_given > 0]
+    model.mean_stars = float(given.mean()) if given.size else math.nan
+
+
+def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_all: bool) -> None:
+    """Let active customers lapse (unless ``keep_all``) and say whether they recommend; update mean satisfaction."""
+    c, wheel = model.customers.columns, model.flywheel
+    sums = np.zeros((counts.shape[0], model.platforms.size))
+    rules = model.rules._replace(lapse_rate=0.0) if keep_all else model.rules
+    experiences.lapse_and_recommend(
+        np.uint64(model.seed), model.week, c.key, c.status, c.satisfaction, c.leniency, c.recommends,
+        wheel["experience->visits"].factor, wheel["experience->adoption"].factor, rules, counts, sums,
+    )  # fmt: skip
+    active = int(counts[:, 3].sum())
+    if active:
+        model.mean_satisfaction = sums.sum(axis=0) / active
+
+
+# -- 5. sellers --------------------------------------------------------------------------------------------------
+
+
+def sellers_act(model: MarketplaceModel) -> None:
+    """Books, prices, stock, who ships, where to list, exit; then entrants weigh the market and come in."""
+    model.sales = selling.sales_of(model, model.tally)
+    selling.settle(model, model.sales)
+    operations.settle_retail(model, model.sales)
+    keep_orders(model)
+    selling.pay_running_costs(model)
+    model.seller_surplus = float(model.sellers.columns.profit.sum())
+    selling.reprice(model)
+    selling.restock(model, model.tally)
+    selling.choose_modes(model)
+    selling.relist(model)
+    model.exits = selling.leave(model)
+    model.entries = entrants.enter(model)
+
+
+# -- 6. platforms ------------------------------------------------------------------------------------------------
+
+
+def platforms_act(model: MarketplaceModel) -> None:
+    """Books, costs, what to do with the surplus, own prices, fees, capabilities."""
+    operations.learn(model)
+    operations.close_books(model)
+    operations.spend_surplus(model)
+    operations.set_prices_and_fees(model)
+    per_customer = float(model.books.margin.sum()) / max(1, model.active_customers)
+    model.margin_per_customer += (per_customer - model.margin_per_customer) / selling.YEAR
+
+
+# -- 7. measure --------------------------------------------------------------------------------------------------
+
+
+def measure(model: MarketplaceModel) -> None:
+    """One row of indicators; the flywheel's link values."""
+    model.record(indicators.measure(model))
+
+
+def keep_orders(model: MarketplaceModel) -> None:
+    """Keep the week's orders where the scenario records them."""
+    if not model.scenario.run.record_orders or model.week_orders.offer.size == 0:
+        return
+    orders, c = model.week_orders, model.offers.columns
+    rows = orders.offer
+    seller = c.seller[rows].astype(np.int64)
+    ids = model.sellers.columns.unique_id
+    model._orders.append({
+        "week": np.full(rows.size, model.week, np.int32),
+        "customer": model.customers.columns.unique_id[orders.customer],
+        "seller": np.where(seller >= 0, ids[np.maximum(seller, 0)] if ids.size else -1, seller),
+        "platform": c.platform[rows],
+        "category": c.category[rows],
+        "offer": rows.astype(np.int64),
+        "units": (orders.outcome == fulfilment.DELIVERED).astype(np.int32),
+        "price": model.price_paid,
+        "fulfilment": c.mode[rows],
+        "promised_days": c.promised_days[rows],
+        "delivery_days": np.where(orders.outcome == fulfilment.DELIVERED, orders.days, math.nan),
+        "late": orders.late.astype(np.bool_),
+        "returned": orders.returned.astype(np.bool_),
+        "stars": model.stars_given.copy(),
+    })  # fmt: skip
+
+
+def order_table(model: MarketplaceModel, weeks: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row per order placed; units is 0 where it met no stock, stars are missing without a review.
+
+    Raises
+    ------
+    ValueError
+        If the scenario does not record orders.
+    """
+    import pandas as pd
+
+    if not model.scenario.run.record_orders:
+        raise ValueError("orders() needs run.record_orders = true in the scenario; it is false.")
+    names = ("week", "customer", "seller", "platform", "category", "offer", "units", "price", "fulfilment",
+             "promised_days", "delivery_days", "late", "returned", "stars")  # fmt: skip
+    columns = {n: np.concatenate([w[n] for w in weeks]) if weeks else np.empty(0) for n in names}
+    frame = pd.DataFrame(columns)
+    frame["platform"] = pd.Categorical.from_codes(frame["platform"].astype(int), model.platform_names)
+    frame["fulfilment"] = pd.Categorical.from_codes(frame["fulfilment"].astype(int), ["own", "platform"])
+    frame["stars"] = frame["stars"].astype("Int8").mask(frame["stars"] == 0)
+    frame.insert(0, "order_id", np.arange(len(frame)))
+    return frame
+
+
+assert OWN == 0 and PLATFORM == 1  # the tables of delivery terms are indexed by mode
