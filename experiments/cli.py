@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from experiments import commands_scenarios
 from experiments.errors import sentences
 
-DISTRIBUTION = "marketplace"
+DISTRIBUTION = "marketplace-simulator"
 """Name of the installed package, as pyproject.toml states it."""
 
 
@@ -71,5 +71,11 @@ app.add_typer(commands_scenarios.scenarios, name="scenarios")
 app.command(epilog="Example: marketplace new my-world.toml")(commands_scenarios.new)
 app.command(epilog="Example: marketplace diff amazon tiny")(commands_scenarios.diff)
 
+
+def main() -> None:
+    """Run the command line; the entry point of the installed command."""
+    app(prog_name="marketplace")
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -11,6 +11,10 @@ INTERRUPTED = 130
 REFUSED = 2
 
 
+class ResultsError(ValueError):
+    """A run or a results folder that cannot be made, read or compared; ``str()`` is one sentence."""
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """Turn what a user can cause into a sentence; every command of the group runs inside.
@@ -35,7 +39,7 @@ def sentences() -> Iterator[None]:
         from agents.plugins import PluginError
         from marketplace.scenario_errors import ScenarioError
 
-        if not isinstance(error, ScenarioError | PluginError):
+        if not isinstance(error, ScenarioError | PluginError | ResultsError):
             raise
         _say(str(error))
         raise typer.Exit(REFUSED) from None

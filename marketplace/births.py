@@ -68,14 +68,14 @@ def traits_of(model: MarketplaceModel, week: int, count: int) -> Traits:
 
 
 def listings_of(model: MarketplaceModel, key: npt.NDArray[np.uint64], listings: Ints) -> Listings:
-    """Draw where the listings of some sellers lie: in the categories and at the places where needs fall."""
+    """Draw where the listings of some sellers lie: in the categories as needs fall, mostly off the popular places."""
     owner = np.repeat(np.arange(key.size), listings)
     number = np.arange(owner.size) - np.repeat(np.cumsum(listings) - listings, listings)
     u = draws(model.seed, LISTING, key[owner], number)
     taste = model.taste
     category = np.array([need_category(x, taste.category_cdf) for x in u[:, 0]], np.int32)
     place = np.array(
-        [need_place(a, b, c, taste.popular_places, taste.head_share, taste.head_width) for _, a, b, c in u]
+        [need_place(a, b, c, taste.popular_places, model.scenario.sellers.head_share, taste.head_width) for _, a, b, c in u]
     )
     return Listings(owner, number, category, place)
 
@@ -162,10 +162,13 @@ def put_up(model: MarketplaceModel, seller: Ints, platform: int, listings: Listi
 def list_again(model: MarketplaceModel, rows: Ints, platform: int) -> Ints:
     """Put up the offers in ``rows`` once more, on another platform. Returns the new rows."""
     c = model.offers.columns
-    number = np.arange(rows.size)  # counted within the call: with the seller's key and the week it names an offer
+    seller = c.seller[rows].astype(np.int64)
+    order = np.argsort(seller, kind="stable")
+    number = np.empty(rows.size, np.int64)  # counted within each seller: nobody else's move may change its draws
+    number[order] = np.arange(rows.size) - np.searchsorted(seller[order], seller[order])
     counter = number + (1 << 20) + model.week * 4096
     again = Listings(number, counter, c.category[rows], c.place[rows])
-    return put_up(model, c.seller[rows].astype(np.int64), platform, again)
+    return put_up(model, seller, platform, again)
 
 
 def put_up_retail(model: MarketplaceModel, m: int) -> Ints:

@@ -123,25 +123,32 @@ class Valve:
         return self.scale(setting.scale).push(setting.push, setting.push_from)
 
     def perceive(self, true: npt.ArrayLike, week: int) -> Floats:
-        """Return the perceived index of this week, (platforms,), and set `factor`."""
+        """Return the perceived index of this week, (platforms,), and set `factor`.
+
+        Before week 1 everything is perceived as it is, so that scores refer to the launch as it truly was.
+        """
         true = np.asarray(true, dtype=np.float64)
         if self.reference is None or not self.is_shut or week <= self.reference_week:
             self.reference = true.copy()
-        seen = true
-        if self.recorded is not None:
-            if week <= len(self.recorded):
-                seen = self.recorded[week - 1]
-        elif self.is_shut:
-            seen = self.reference
-        if self.factor_wanted != 1.0:
-            seen = seen * self.factor_wanted
-        if self.pushed != 0.0 and week >= self.push_from:
-            seen = seen * (1.0 + self.pushed)
+        seen = self._through(true, self.reference, week) if week >= 1 else true
         self.value = seen.copy()
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = seen / true
         self.factor = np.where((true != 0.0) & np.isfinite(factor), factor, 1.0)
         return self.value
+
+    def _through(self, true: Floats, reference: Floats, week: int) -> Floats:
+        seen = true
+        if self.recorded is not None:
+            if week <= len(self.recorded):
+                seen = self.recorded[week - 1]
+        elif self.is_shut:
+            seen = reference
+        if self.factor_wanted != 1.0:
+            seen = seen * self.factor_wanted
+        if self.pushed != 0.0 and week >= self.push_from:
+            seen = seen * (1.0 + self.pushed)
+        return seen
 
 
 class Flywheel(Mapping[str, Valve]):

@@ -133,11 +133,17 @@ def top_share(values: npt.NDArray[np.float64], share: float = 0.1) -> float:
     return float(np.partition(values, values.size - count)[values.size - count :].sum() / total)
 
 
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    """Mean over the platforms on which a figure is defined; NaN where it is on none."""
+    defined = values[~np.isnan(values)]
+    return float(np.mean(defined)) if defined.size else NAN
+
+
 def measure(model: MarketplaceModel) -> dict[str, float]:
     """Return this week's row of `weekly`, without the week itself."""
     row = {**_customers(model), **_platforms(model), **_sellers(model), **_orders(model), **_welfare(model)}
     for link, valve in model.flywheel.items():
-        _put(row, model, f"link.{link}", valve.value, float(np.mean(valve.value)))
+        _put(row, model, f"link.{link}", valve.value, _mean(valve.value))
     row.update(model.network_measures())
     return row
 
@@ -227,10 +233,10 @@ def _sellers(model: MarketplaceModel) -> dict[str, float]:
     _put(row, model, "offers", each, each.sum())
     panel = model.panel_now
     for name, k in (("price_index", 0), ("selection_distance", 1)):
-        _put(row, model, name, panel[:, k], float(np.mean(panel[:, k])))
-    row["promised_days"] = float(np.mean(panel[:, 2]))
+        _put(row, model, name, panel[:, k], _mean(panel[:, k]))
+    row["promised_days"] = _mean(panel[:, 2])
     retail = np.array([model.retail_price(m) for m in range(model.platforms.size)])
-    _put(row, model, "retail_price", retail, float(np.mean(retail)))
+    _put(row, model, "retail_price", retail, _mean(retail))
     return row
 
 

@@ -21,11 +21,12 @@ from agents.pricing import SellerPricing, pricing_named
 from agents.seller import Seller
 from marketplace import births, indicators, operations, selling, week
 from marketplace.assortment import Assortment
+from marketplace.collector import WeeklyCollector
 from marketplace.flywheel import Flywheel
 from marketplace.ledger import OUTSIDE, PLATFORMS, SELLERS, Ledger
 from marketplace.scenario import Scenario, default_scenario, load_scenario
 from marketplace.search import Log, Taste, empty_log, empty_visits, first_rows
-from marketplace.social import social_graph
+from marketplace.social import social_graph, with_isolated
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -131,6 +132,7 @@ class MarketplaceModel(ColumnModel):
             cash=np.array([p.cash for p in settings]),
             experience=np.array([p.launch_volume for p in settings]),
             capacity=np.array([p.capacity for p in settings]),
+            volume=np.array([p.capacity * p.capacity_trigger for p in settings]),  # what launch was planned for
             unit_cost=launch,
             launch_unit_cost=launch,
             fulfilment_fee=np.array([p.fulfilment_fee for p in settings]),
@@ -198,14 +200,13 @@ class MarketplaceModel(ColumnModel):
     def _make_instruments(self) -> None:
         scenario, count = self.scenario, self.platforms.size
         self.searches_each = 2 if count > 1 and scenario.choice.multi_homing else 1
-        self.visits = empty_visits(self.customers.size, self.searches_each)
-        wide = scenario.search.shown + scenario.experience.ties + 1
-        self._log = empty_log(min(scenario.search.sample * MOST_LOGGED, self.visits.customer.size), wide)
+        self._make_room()
         self.log: Log = first_rows(self._log, 0)
         self.panel_now = np.full((count, 4), math.nan)
         self.reference: Floats = np.zeros(count)
         self._columns = indicators.column_names(self.platform_names)
         self._rows: list[list[float]] = []
+        self.datacollector = WeeklyCollector(self._columns, self._rows)
         self._orders: list[dict[str, Any]] = []
         self.entries = self.exits = self.referred = self.repeats = 0
         self.retention = self.mean_stars = math.nan
@@ -215,6 +216,19 @@ class MarketplaceModel(ColumnModel):
         self.lapse_counts: Ints = np.zeros(4, np.int64)
         self.joined_now: Ints = np.zeros(6, np.int64)
         self.active_customers = self.adopters
+
+    def _make_room(self) -> None:
+        search = self.scenario.search
+        self.visits = empty_visits(self.customers.size, self.searches_each)
+        wide = search.shown + self.scenario.experience.ties + 1
+        self._log = empty_log(min(search.sample * MOST_LOGGED, self.visits.customer.size), wide)
+
+    def make_room(self) -> None:
+        """Let customers who were added since the last week take part: without neighbours, but with room to visit."""
+        strangers = self.customers.size - self.social.nodes
+        if strangers:
+            self.social = with_isolated(self.social, strangers)
+            self._make_room()
 
     # -- the week ------------------------------------------------------------------------------------------------
 
@@ -228,6 +242,7 @@ class MarketplaceModel(ColumnModel):
         week.sellers_act(self)
         week.platforms_act(self)
         week.measure(self)
+        self.running = self.week < self.scenario.run.weeks
 
     def run(self, weeks: int | None = None) -> MarketplaceModel:
         """Live through ``weeks`` weeks, or to the end of ``run.weeks``."""
@@ -372,18 +387,12 @@ class MarketplaceModel(ColumnModel):
         self.ledger.pay(SELLERS, OUTSIDE, "cost of entry", cost * count)
 
     def add_offers(self, count: int, **values: Any) -> Ints:
-        """Append offers and give each its first stock, paid by its owner. Returns rows."""
+        """Append offers and give each its first stock, paid by its owner as far as its cash goes. Returns rows."""
+        rows = self.offers.append(count, **values)
         stock = 0 if self.to_order else max(1, self.scenario.fulfilment.base_stock)
-        rows = self.offers.append(count, stock=stock, **values)
-        bill = stock * self.offers.columns.cost[rows]
-        owner = self.offers.columns.seller[rows]
-        third = owner >= 0
-        self.sellers.columns.cash -= np.bincount(owner[third], bill[third], self.sellers.size)
-        bought = np.bincount(-1 - owner[~third], bill[~third], self.platforms.size)
-        self.platforms.columns.cash -= bought
-        self.ledger.pay(SELLERS, OUTSIDE, "procurement", bill[third])
-        self.ledger.pay(PLATFORMS, OUTSIDE, "procurement", bought)
-        self.ledger.goods["received"] += stock * count
+        bought = selling.afford(self, rows, np.full(count, stock, np.int64))
+        self.offers.columns.stock[rows] = bought
+        self.ledger.goods["received"] += int(bought.sum())
         return rows
 
     def capability_levels(self) -> Floats:

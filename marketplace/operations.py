@@ -97,7 +97,7 @@ def learn(model: MarketplaceModel) -> None:
         books.speed[m] = learned * (premium - 1.0) * shipped
         books.capacity[m] = capacity
         books.shipping[m] = shipping * shipped
-        now = launch_unit_cost(settings, shipping) if shipped == 0.0 else _unit_cost(books, m, volume[m], valve)
+        now = p.unit_cost[m] if shipped == 0.0 else _unit_cost(books, m, volume[m], valve)
         weight = SMOOTHING if settings.capacity > 0.0 else 0.0
         p.unit_cost[m] = weight * p.unit_cost[m] + (1.0 - weight) * now
         build_capacity(model, m, settings, volume[m])
@@ -118,6 +118,7 @@ def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: 
     if settings.capacity == 0.0:
         return
     p, pending = model.platforms.columns, model.capacity_orders[m]
+    p.capacity[m] *= 1.0 - settings.capacity_wear
     while pending and pending[0][0] <= model.week:
         p.capacity[m] += pending.pop(0)[1]
     coming = p.capacity[m] + sum(lump for _, lump in pending)

@@ -55,7 +55,7 @@ class Market(Section):
     category_skew: float = field(0.5, "1", "Zipf exponent of the categories' shares of needs; 0 is equal shares", ge=0, le=3)
     price_level_sd: float = field(0.0, "log currency", "sd of log price levels between categories; alpha is inverse to the level", ge=0, le=2)
     popular_places: int = field(4, "places", "popular places on each circle, evenly spaced from 0", ge=1, le=1000)
-    head_share: float = field(0.5, "share", "share of needs that fall near a popular place; the rest is uniform", "long tail: Brynjolfsson, Hu & Smith 2003 report 30-40 % of Amazon book sales outside a store's range", ge=0, le=1)
+    head_share: float = field(0.65, "share", "share of needs that fall near a popular place; the rest is uniform", "long tail: Brynjolfsson, Hu & Smith 2003 report 30-40 % of Amazon book sales outside a store's range", ge=0, le=1)
     head_width: float = field(0.02, "circumference", "half-width of the triangular spread of needs about a popular place", ge=0, le=0.5)
 
 
@@ -63,8 +63,8 @@ class Customers(Section):
     """Who buys."""
 
     count: int = field(20_000, "customers", "potential customers, adopted or not", ge=1, le=20_000_000)
-    initial_adopters: float = field(0.01, "share", "share of customers that have joined before week 1", ge=0, le=1)
-    need_rate: float = field(0.12, "needs per week", "mean weekly need rate lambda at launch satisfaction", ge=0, le=50)
+    initial_adopters: float = field(0.02, "share", "share of customers that have joined before week 1", ge=0, le=1)
+    need_rate: float = field(0.3, "needs per week", "mean weekly need rate lambda at launch satisfaction", ge=0, le=50)
     browsing: float = field(12.0, "visits per need", "mean number of browsing visits without a need, for each visit with one", "conversion 3.3 % of visits, Internet Retailer Top-500 2015", ge=0, le=1000)
     need_rate_shape: float = field(0.8, "1", "shape of the gamma distribution of lambda over customers; 0 makes all equal", "BG/NBD r: 0.25 CDNOW, 0.83 UCI (facts/targets.json C8)", ge=0, le=1000)
 
@@ -73,7 +73,7 @@ class Adoption(Section):
     """How potential customers join (Bass 1969)."""
 
     p: float = field(0.0004, "per week", "external influence: weekly hazard of joining by advertising", "Bass 1969, 0.03 a year for consumer durables", ge=0, le=1)
-    q: float = field(0.008, "per week", "internal influence: weekly hazard with every neighbour recommending", "Bass 1969, 0.38 a year for consumer durables", ge=0, le=1)
+    q: float = field(0.04, "per week", "internal influence: weekly hazard with every neighbour recommending", "Bass 1969, 0.38 a year for consumer durables", ge=0, le=1)
     mixing: Literal["network", "well-mixed"] = field("network", "choice", "who hears of whom: neighbours on the social graph, or everybody")
     everyone_recommends: bool = field(False, "yes/no", "every adopter recommends every week (the plain Bass limit), whatever the satisfaction")
     referral: float = field(0.0, "per week", "extra hazard with every neighbour recommending while a referral programme runs", ge=0, le=1)
@@ -84,7 +84,7 @@ class Adoption(Section):
 class Search(Section):
     """How the platform hears a need and what it shows."""
 
-    candidates: int = field(12, "offers", "nearest offers in stock that are retrieved", ge=1, le=1000)
+    candidates: int = field(16, "offers", "nearest offers in stock that are retrieved", ge=1, le=1000)
     shown: int = field(5, "offers", "offers shown of those retrieved", ge=1, le=64)
     noise: float = field(0.03, "circumference", "sd of the error with which a need is heard at zero data capability", ge=0, le=0.5)
     relevance: float = field(1.0, "1", "weight of tau x distance in the ranking", ge=0, le=100)
@@ -99,7 +99,7 @@ class Search(Section):
 class Choice(Section):
     """Multinomial logit with an outside option (McFadden 1974)."""
 
-    alpha: float = field(2.0, "utility per currency", "price sensitivity at price level 1; 2.6 elasticity needs alpha x price near 2.6 at small shares", "Bijmolt, van Heerde & Pieters 2005: mean own-price elasticity -2.62", gt=0, le=1000)
+    alpha: float = field(3.0, "utility per currency", "price sensitivity at price level 1; own-price elasticity is alpha x price x (1 - share)", "Bijmolt, van Heerde & Pieters 2005: mean own-price elasticity -2.62", gt=0, le=1000)
     alpha_sd: float = field(0.25, "log", "sd of log alpha over customers", ge=0, le=2)
     tau: float = field(40.0, "utility per circumference", "cost of mismatch between need and offer", "Salop 1979 for the circle", ge=0, le=10_000)
     mu: float = field(1.0, "utility", "scale of the Gumbel taste noise", gt=0, le=100)
@@ -124,7 +124,7 @@ class Fulfilment(Section):
     delivery_days: float = field(6.0, "days", "median delivery time of platform fulfilment at zero delivery capability", ge=0, le=100)
     own_delivery_days: float = field(8.0, "days", "median delivery time of a seller's own fulfilment", "Olist orders take about 12 days in the mean", ge=0, le=100)
     delivery_spread: float = field(0.45, "log", "sd of log delivery days at zero delivery capability", ge=0, le=3)
-    promise: float = field(1.3, "1", "promised days as a multiple of the median", ge=0, le=10)
+    promise: float = field(1.6, "1", "promised days as a multiple of the median", ge=0, le=10)
     disruption_rate: float = field(0.01, "per week", "chance that a fulfilment path (platform x mode) is disrupted in a week", ge=0, le=1)
     disruption_days: float = field(2.0, "1", "delivery days are multiplied by this on a disrupted path", ge=1, le=20)
     return_rate: float = field(0.06, "share", "returns of a perfectly matching item of mean quality", ge=0, le=1)
@@ -133,7 +133,7 @@ class Fulfilment(Section):
     ageing: float = field(0.002, "per week", "share of stock that is lost to ageing each week", ge=0, le=1)
     holding_cost: float = field(0.003, "share of cost per week", "cost of holding a unit in stock", ge=0, le=1)
     shipping_cost: float = field(0.10, "currency", "what a carrier is paid for a parcel", "shipping 7-16 % of net sales (" + AMAZON_10K + ")", ge=0, le=1000)
-    own_handling_cost: float = field(0.22, "currency", "a seller's cost of handling one order itself", ge=0, le=1000)
+    own_handling_cost: float = field(0.40, "currency", "a seller's cost of handling one order itself", ge=0, le=1000)
 
 
 class Experience(Section):
@@ -141,7 +141,7 @@ class Experience(Section):
 
     launch_satisfaction: float = field(0.5, "share", "satisfaction S that everyone starts with", gt=0, le=1)
     learning: float = field(0.15, "share", "weight g of the newest score in S", ge=0, le=1)
-    score_width: float = field(1.5, "utility", "width w of the score; below 0.5 nothing takes off", ge=0.5, le=100)
+    score_width: float = field(0.7, "utility", "width w of the score; below 0.5 nothing takes off", ge=0.5, le=100)
     reference_gap: float = field(0.0, "utility", "how far the score's reference lies below the expected log-sum at launch", ge=0, le=100)
     late_penalty: float = field(0.25, "score", "taken from the score of an order that is late", ge=0, le=1)
     stockout_penalty: float = field(0.4, "score", "taken from the score of an order lost to a stock-out", ge=0, le=1)
@@ -151,8 +151,8 @@ class Experience(Section):
     lapse_rate: float = field(0.01, "per week", "weekly hazard of lapsing at launch satisfaction", ge=0, le=1)
     lapse_response: float = field(2.0, "1", "elasticity of lapsing to dissatisfaction 1 - S at its launch value", ge=0, le=10)
     win_back: float = field(0.3, "1", "hazard of a lapsed customer to return, as a multiple of a newcomer's hazard to join", ge=0, le=10)
-    recommend_intercept: float = field(5.0, "points", "likelihood to recommend (0-10) at zero satisfaction", ge=-20, le=20)
-    recommend_slope: float = field(5.0, "points", "points of likelihood to recommend per unit of satisfaction", ge=0, le=50)
+    recommend_intercept: float = field(1.5, "points", "likelihood to recommend (0-10) at zero satisfaction", ge=-20, le=20)
+    recommend_slope: float = field(10.0, "points", "points of likelihood to recommend per unit of satisfaction", ge=0, le=50)
     leniency_sd: float = field(1.5, "points", "sd over customers of their likelihood to recommend", ge=0, le=10)
     review_rate: float = field(0.3, "share", "share of delivered orders that get a review", ge=0, le=1)
     stars_base: float = field(4.6, "stars", "stars of an order of mean quality that fits and comes on time", ge=1, le=5)
@@ -183,11 +183,12 @@ class Sellers(Section):
     count: int = field(0, "sellers", "sellers at the opening of the marketplace", ge=0, le=1_000_000)
     listings: float = field(1.5, "listings", "median number of listings of a seller", gt=0, le=10_000)
     listings_sd: float = field(1.0, "log", "sd of the log number of listings", ge=0, le=3)
+    head_share: float = field(0.1, "share", "share of third-party listings near a popular place; the rest is spread over the long tail", ge=0, le=1)
     listings_max: int = field(60, "listings", "most listings a seller can have", ge=1, le=100_000)
-    cost: float = field(0.8, "price level", "median unit cost in units of the category's price level", gt=0, le=1000)
-    cost_sd: float = field(0.15, "log", "sd of log unit cost over sellers", ge=0, le=3)
-    quality: float = field(4.0, "utility", "mean quality", ge=-100, le=100)
-    quality_sd: float = field(0.6, "utility", "sd of quality over sellers", ge=0, le=100)
+    cost: float = field(0.64, "price level", "median unit cost in units of the category's price level", gt=0, le=1000)
+    cost_sd: float = field(0.12, "log", "sd of log unit cost over sellers", ge=0, le=3)
+    quality: float = field(4.9, "utility", "mean quality", ge=-100, le=100)
+    quality_sd: float = field(0.4, "utility", "sd of quality over sellers", ge=0, le=100)
     pricing: str | dict[str, float] = field("best-response", "name or shares", "pricing rule, or a table of rules and their shares of sellers")
     layout: Literal["random", "even"] = field("random", "choice", "places of the first sellers' listings: keyed draws, or evenly spaced in each category")
     markup: float = field(0.35, "share", "mark-up of cost-plus pricing, and of every first price", ge=0, le=100)
@@ -209,10 +210,10 @@ class Entry(Section):
     """Who comes in."""
 
     enabled: bool = field(True, "yes/no", "whether new sellers can enter")
-    candidates: int = field(8, "candidates per week", "candidates that weigh the market each week, one after another", ge=0, le=10_000)
-    cost: float = field(60.0, "currency", "sunk cost of entry", ge=0, le=1e9)
-    fixed_cost: float = field(0.5, "currency per week", "fixed cost of being on the market, per seller", ge=0, le=1e9)
-    horizon: float = field(52.0, "weeks", "weeks of profit in which the entry cost must be earned", gt=0, le=10_000)
+    candidates: int = field(3, "candidates per week", "candidates that weigh the market each week, one after another", ge=0, le=10_000)
+    cost: float = field(15.0, "currency", "sunk cost of entry", ge=0, le=1e9)
+    fixed_cost: float = field(0.15, "currency per week", "fixed cost of being on the market, per seller", ge=0, le=1e9)
+    horizon: float = field(104.0, "weeks", "weeks of profit in which the entry cost must be earned", gt=0, le=10_000)
     belief_noise: float = field(0.7, "log", "sd of the log error of the estimated revenue", ge=0, le=5)
     rivals_respond: bool = field(False, "yes/no", "whether a candidate reckons with the prices that follow its entry")
     tools_gain: float = field(1.0, "1", "entry cost is divided by 1 + gain x selection capability", ge=0, le=100)
@@ -222,16 +223,16 @@ class Platform(Section):
     """A platform: its retail, its fees, its technology and its purse."""
 
     name: str = field("platform", "name", "name, used in column names")
-    commission: float = field(0.12, "share of price", "commission on third-party sales", "referral fees of 6-15 %; the whole take rate reached 19-50 % (facts/amazon_annual.csv)", ge=0, lt=1)
-    fulfilment_fee: float = field(0.35, "currency", "fee per order that the platform fulfils for a seller, at launch", ge=0, le=1000)
-    fee_pass_through: float = field(0.5, "share", "share of a change of unit cost that goes into the fulfilment fee", ge=0, le=1)
+    commission: float = field(0.15, "share of price", "commission on third-party sales", "referral fees of 6-15 %; the whole take rate reached 19-50 % (facts/amazon_annual.csv)", ge=0, lt=1)
+    fulfilment_fee: float = field(0.72, "currency", "fee per order that the platform fulfils for a seller, at launch", ge=0, le=1000)
+    fee_pass_through: float = field(0.6, "share", "share of a change of unit cost that goes into the fulfilment fee", ge=0, le=1)
     pass_through: float = field(1.0, "share", "share of a change of unit cost that goes into own retail prices", "FX pass-through to online prices 0.60-0.75 (Gorodnichenko & Talavera)", ge=0, le=1)
     price_speed: float = field(0.1, "per week", "share of the gap to the target price closed each week", gt=0, le=1)
-    target_margin: float = field(0.05, "share of price", "margin over full unit cost that own retail aims at", f"operating margins 0-6 % ({AMAZON_10K})", gt=-1, lt=1)
+    target_margin: float = field(0.06, "share of price", "margin over full unit cost that own retail aims at", f"operating margins 0-6 % ({AMAZON_10K})", gt=-1, lt=1)
     first_party_places: int = field(4, "places per category", "popular places at which the platform sells itself", ge=0, le=1000)
-    first_party_cost: float = field(0.75, "price level", "wholesale cost in units of the category's price level", gt=0, le=1000)
-    first_party_quality: float = field(4.0, "utility", "quality of the platform's own range", ge=-100, le=100)
-    marketplace_opens: int = field(1, "week", "first week in which third parties may sell", "Amazon opened zShops in September 1999 and Marketplace in November 2000", ge=1, le=10_400)
+    first_party_cost: float = field(0.62, "price level", "wholesale cost in units of the category's price level", gt=0, le=1000)
+    first_party_quality: float = field(5.6, "utility", "quality of the platform's own range", ge=-100, le=100)
+    marketplace_opens: int = field(96, "week", "first week in which third parties may sell", "Amazon opened zShops in September 1999 and Marketplace in November 2000", ge=1, le=10_400)
     handling_cost: float = field(0.60, "currency", "variable handling cost per order at launch volume", ge=0, le=1000)
     handling_floor: float = field(0.15, "share", "share of the handling cost that no learning removes", ge=0, le=1)
     progress_ratio: float = field(0.87, "1", "factor on the handling cost when cumulative volume doubles", "fulfilment expense ratio per doubling of sales, Amazon 2000-09: 0.874; modal 0.815 (Dutton & Thomas 1984)", gt=0, le=1)
@@ -241,6 +242,7 @@ class Platform(Section):
     capacity_lump: float = field(0.3, "share", "size of a lump of new capacity, as a share of what stands", gt=0, le=10)
     capacity_trigger: float = field(0.8, "share", "utilisation forecast at which a lump is ordered", gt=0, le=10)
     capacity_lead: int = field(12, "weeks", "weeks until a lump stands; the forecast looks as far ahead", ge=0, le=200)
+    capacity_wear: float = field(0.002, "per week", "share of capacity that wears off, or whose lease ends, in a week", ge=0, le=1)
     overload_cost: float = field(0.5, "share", "extra handling cost of an order above capacity", ge=0, le=100)
     speed_cost: float = field(0.25, "share", "handling cost rises by this share when promised days halve", ge=0, le=100)
     overhead: float = field(20.0, "currency per week", "fixed cost of the platform", ge=0, le=1e9)
@@ -248,7 +250,7 @@ class Platform(Section):
     cash: float = field(20_000.0, "currency", "cash at launch", ge=0, le=1e12)
     credit_line: float = field(100_000.0, "currency", "how far cash may go below zero before the platform fails", ge=0, le=1e12)
     wear: float = field(0.02, "per week", "share of every capability that wears off in a week", ge=0, le=1)
-    capability_scale: float = field(20_000.0, "currency", "stock of spending at which a capability reaches one half", gt=0, le=1e12)
+    capability_scale: float = field(3000.0, "currency", "stock of spending at which a capability reaches one half", gt=0, le=1e12)
     delivery_gain: float = field(0.7, "share", "largest cut of median delivery days by delivery capability", ge=0, lt=1)
     spread_gain: float = field(0.4, "share", "largest cut of the spread of delivery days by delivery capability", ge=0, lt=1)
     data_gain: float = field(0.8, "share", "largest cut of search noise and forecast error by data capability", ge=0, le=1)

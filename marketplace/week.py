@@ -35,6 +35,7 @@ def begin(model: MarketplaceModel) -> None:
     model.ledger.open_week()
     model.books.clear()
     model.open_marketplace()
+    model.make_room()
     perceive_capabilities(model)
 
 
@@ -94,7 +95,7 @@ def perceive_capabilities(model: MarketplaceModel) -> None:
     model.capability = level.copy()
     facing = level[:, CUSTOMER_FACING]
     valve = model.flywheel["capabilities->experience"]
-    valve.perceive(facing.mean(axis=1), max(model.week, 1))
+    valve.perceive(facing.mean(axis=1), model.week)
     seen = np.minimum(1.0, facing * valve.factor[:, None])
     gain = np.array([(p.delivery_gain, p.spread_gain, p.data_gain) for p in scenario.platforms])
     delivery, service, data = seen.T
@@ -122,7 +123,7 @@ def lay_shelf(model: MarketplaceModel) -> None:
         seller=shelf.seller[:laid], row=shelf.row[:laid],
     )  # fmt: skip
     model.panel_now = read_panel(model)
-    week, wheel = max(model.week, 1), model.flywheel
+    week, wheel = model.week, model.flywheel
     wheel["price->experience"].perceive(model.panel_now[:, 0], week)
     wheel["selection->experience"].perceive(model.panel_now[:, 1], week)
     wheel["delivery->experience"].perceive(model.panel_now[:, 2], week)
@@ -151,7 +152,7 @@ def visible(model: MarketplaceModel) -> npt.NDArray[np.bool_]:
     stocked = third if model.to_order else third[c.stock[third] > 0]
     count = np.bincount(c.platform[stocked], minlength=model.platforms.size).astype(np.float64)
     valve = model.flywheel["sellers->selection"]
-    valve.perceive(count, max(model.week, 1))
+    valve.perceive(count, model.week)
     seen = np.ones(model.offers.size, np.bool_)
     if (valve.factor < 1.0).any():
         u = draws(model.seed, VISIBLE, c.key[third])[:, 0]

@@ -172,6 +172,9 @@ class TestMistakes:
     ) -> None:
         assert refusal(default_scenario().with_changes, changes).startswith(sentence)
 
+    def test_namesakes_are_said_once(self) -> None:
+        assert "more" not in refusal(loads, TWO.replace("west", "east"))
+
     def test_every_word_of_the_registries_is_taken(self) -> None:
         for name in POLICIES:
             assert default_scenario().with_changes({"policy.name": name}).policy.name == name
