@@ -39,6 +39,7 @@ TWIN_DASH = (0, (3.2, 1.8))
 YEAR, SMOOTH = 52, 13  # weeks in a year, and in the mean drawn over the weekly noise
 WIDTH = 7.3  # inches: the text width of an A4 page
 LABEL_GAP = 9.5  # points between labels that would overlap
+ENDS = "line_ends"  # attribute of an Axes: labels to be placed when the figure is complete
 
 STYLE = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that layouts are the same everywhere
@@ -90,7 +91,10 @@ def styled(make: Make) -> Make:
     @functools.wraps(make)
     def inside(*args: Any, **kwargs: Any) -> Figure:
         with matplotlib.rc_context(STYLE):
-            return make(*args, **kwargs)
+            figure = make(*args, **kwargs)
+            for ax in figure.axes:
+                _place_labels(ax, getattr(ax, ENDS, []))  # now that every axis has its limits
+            return figure
 
     return inside  # type: ignore[return-value]
 
@@ -153,27 +157,29 @@ def draw_lines(ax: Axes, lines: Sequence[Line], weeks: int) -> None:
 
 
 def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write each label beside the end (x, y) of its line, moved apart vertically where they would overlap."""
-    ends = [end for end in ends if end[2]]
+    """Have the ends (x, y, label, colour) of lines labelled beside the panel when the figure is complete."""
+    setattr(ax, ENDS, [*getattr(ax, ENDS, []), *(end for end in ends if end[2])])
+
+
+def _place_labels(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write each label at the height of its line's end, moved apart vertically where they would overlap."""
     if not ends:
         return
     figure: Any = ax.figure
     points = 72.0 / figure.dpi
     box = ax.get_window_extent()
-    at = np.array([ax.transData.transform((x, y))[1] for x, y, *_ in ends]) * points
-    at = spread(at, LABEL_GAP, box.y0 * points, box.y1 * points)
-    right = box.x1 * points
-    for (x, y, label, colour), height in zip(ends, at, strict=True):
-        here = ax.transData.transform((x, y)) * points
+    height = box.height * points
+    at = np.array([ax.transData.transform((x, y))[1] - box.y0 for x, y, *_ in ends]) * points
+    for (_, _, label, colour), y in zip(ends, spread(at, LABEL_GAP, 0.0, height), strict=True):
         ax.annotate(
             shorten(label),
-            (x, y),
-            xytext=(right - here[0] + 4.0, height - here[1]),
+            (1.0, y / height),
+            xycoords="axes fraction",
+            xytext=(4.0, 0.0),
             textcoords="offset points",
             color=colour,
             va="center",
             fontsize=7.0,
-            annotation_clip=False,
         )
 
 

@@ -142,7 +142,8 @@ def third_party_share(run: Any) -> Figure:
     if 1 < opens <= len(run.weekly):
         at = opens / (YEAR if len(run.weekly) >= 2 * YEAR else 1)
         ax.axvline(at, color=FAINT, linewidth=0.8)
-        ax.annotate("opens to third parties", (at, 0.97), xytext=(3, 0), textcoords="offset points", va="top", color=GREY)
+        where = {"xytext": (3, 0), "textcoords": "offset points", "va": "top"}
+        ax.annotate("opens to third parties", (at, 0.97), color=GREY, **where)
     if compares_with_real(run):
         real = real_share()
         year = np.arange(1, len(real) + 1)

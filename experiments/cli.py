@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from experiments import commands_scenarios
+from experiments import commands_run, commands_scenarios
 from experiments.errors import sentences
 
 DISTRIBUTION = "marketplace-simulator"
@@ -28,6 +28,8 @@ class Commands(TyperGroup):
 
 EXAMPLES = """\b
 Examples:
+  marketplace run tiny
+  marketplace run amazon --twin --seed 7 --out results/first
   marketplace scenarios list
   marketplace new my-world.toml
   marketplace scenarios check my-world.toml
@@ -67,6 +69,7 @@ def marketplace(
     """Simulate an online marketplace of customers, sellers and platforms, and its virtuous cycle."""
 
 
+app.command(epilog="Example: marketplace run tiny --twin --set platform.commission=0.2")(commands_run.run)
 app.add_typer(commands_scenarios.scenarios, name="scenarios")
 app.command(epilog="Example: marketplace new my-world.toml")(commands_scenarios.new)
 app.command(epilog="Example: marketplace diff amazon tiny")(commands_scenarios.diff)

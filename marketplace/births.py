@@ -106,8 +106,13 @@ def better_mode(model: MarketplaceModel, seller: Ints, platform: Ints, level: Fl
     return np.where(gain > 0.0, PLATFORM, OWN).astype(np.int8)
 
 
-def open_sellers(model: MarketplaceModel, traits: Traits, chosen: Ints, listings: Listings) -> Ints:
-    """Append the chosen sellers with their listings on their platforms. Returns the sellers' rows."""
+def open_sellers(
+    model: MarketplaceModel, traits: Traits, chosen: Ints, listings: Listings, entry_cost: float = 0.0
+) -> Ints:
+    """Append the chosen sellers with their listings on their platforms. Returns the sellers' rows.
+
+    Each pays ``entry_cost`` (currency) out of its first cash, before it buys stock.
+    """
     settings = model.scenario.sellers
     rows = model.sellers.append(
         chosen.size,
@@ -123,6 +128,8 @@ def open_sellers(model: MarketplaceModel, traits: Traits, chosen: Ints, listings
         patience=settings.patience,
     )
     model.ledger.pay(OUTSIDE, SELLERS, "sellers' capital", settings.cash * chosen.size)
+    model.sellers.columns.cash[rows] -= entry_cost
+    model.ledger.pay(SELLERS, OUTSIDE, "cost of entry", entry_cost * chosen.size)
     where = np.full(model.sellers.size, -1)
     where[: chosen.size] = rows  # row of each owner
     for m in range(model.platforms.size):

@@ -21,7 +21,8 @@ def prospects_of(model: MarketplaceModel, traits: births.Traits, listings: birth
     owner = np.tile(listings.owner, platforms)
     platform = np.repeat(np.arange(platforms), listings.owner.size)
     home = traits.home[owner]
-    keep_row = (home < 0) | (home == platform)
+    open_ = (model.opens <= model.week) & (model.platforms.columns.failed < 0)
+    keep_row = ((home < 0) | (home == platform)) & open_[platform]
     order = np.flatnonzero(keep_row)[np.argsort(owner[keep_row], kind="stable")]
     owner, platform = owner[order], platform[order]
     category = np.tile(listings.category, platforms)[order]
@@ -47,6 +48,8 @@ def enter(model: MarketplaceModel) -> int:
     log = model.log
     if not settings.enabled or settings.candidates == 0 or not model.marketplace_open or log.platform.size == 0:
         return 0
+    if model.entry_cost() > model.scenario.sellers.cash:
+        return 0  # nobody could pay it
     traits = births.traits_of(model, model.week, settings.candidates)
     listings = births.listings_of(model, traits.key, traits.listings)
     prospects = prospects_of(model, traits, listings)
@@ -69,8 +72,7 @@ def enter(model: MarketplaceModel) -> int:
         mine = np.isin(listings.owner, chosen)
         owner = np.searchsorted(chosen, listings.owner[mine])
         kept = births.Listings(owner, listings.number[mine], listings.category[mine], listings.place[mine])
-        births.open_sellers(model, traits, chosen, kept)
-        model.pay_entry_cost(chosen.size)
+        births.open_sellers(model, traits, chosen, kept, entry_cost=model.entry_cost())
     return int(chosen.size)
 
 

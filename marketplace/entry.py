@@ -18,6 +18,8 @@ from agents.customer import circle_distance
 
 ROUNDS = 40  # of best responses; they contract, so the last rounds change nothing
 TOLERANCE = 1e-10
+CERTAIN = 1.0 - 1e-9  # a share that tells nothing of the mark-up behind it
+INDIFFERENT = 1e-9  # a candidate that just breaks even comes in, whatever the last digits of its estimate say
 
 
 @rule
@@ -43,6 +45,22 @@ def markup_against(worth, log_rivals):  # type: ignore[no-untyped-def]
 
 
 @rule
+def log_sum_beside(worth, markup, count, skip, log_outside):  # type: ignore[no-untyped-def]
+    """Return the log-sum of ``count`` firms and the outside option, firm ``skip`` left out; -inf where nothing is left."""
+    peak = log_outside
+    for j in range(count):
+        if j != skip:
+            peak = max(peak, worth[j] - markup[j])
+    if peak == -math.inf:
+        return -math.inf
+    total = math.exp(log_outside - peak)
+    for j in range(count):
+        if j != skip:
+            total += math.exp(worth[j] - markup[j] - peak)
+    return peak + math.log(total)
+
+
+@rule
 def equilibrium(worth, count, log_outside, cap, markup):  # type: ignore[no-untyped-def]
     """Let ``count`` single-product firms answer each other by best responses; fills ``markup`` (times alpha/mu).
 
@@ -52,19 +70,14 @@ def equilibrium(worth, count, log_outside, cap, markup):  # type: ignore[no-unty
     for _ in range(ROUNDS):
         moved = 0.0
         for j in range(count):
-            total = math.exp(log_outside) if log_outside > -math.inf else 0.0
-            for other in range(count):
-                if other != j:
-                    total += math.exp(worth[other] - markup[other])
-            best = cap if total <= 0.0 else min(cap, markup_against(worth[j], math.log(total)))
+            rivals = log_sum_beside(worth, markup, count, j, log_outside)
+            best = cap if rivals == -math.inf else min(cap, markup_against(worth[j], rivals))
             moved = max(moved, abs(best - markup[j]))
             markup[j] = best
         if moved < TOLERANCE:
             break
-    total = math.exp(log_outside) if log_outside > -math.inf else 0.0
-    for j in range(count):
-        total += math.exp(worth[j] - markup[j])
-    return math.exp(worth[count - 1] - markup[count - 1]) / total
+    everything = log_sum_beside(worth, markup, count, -1, log_outside)
+    return math.exp(worth[count - 1] - markup[count - 1] - everything)
 
 
 @rule
@@ -143,7 +156,8 @@ def estimate_with_response(  # type: ignore[no-untyped-def]
     """Return (mean price, units, margin) over the logged searches when rivals answer the entry with their prices.
 
     Rivals' break-even prices are read off their present shares: a mark-up of ``mu/(alpha (1 - s))`` is what a logit
-    best response asks.
+    best response asks. A rival that is chosen for certain does not show its mark-up: it is taken to be as good as
+    the newcomer, or better as far as its price already shows.
     """
     most = log.shown.shape[1] + 1
     worth = np.empty(most)
@@ -157,15 +171,19 @@ def estimate_with_response(  # type: ignore[no-untyped-def]
         if log_rivals_of(at, gap, rank, rules, log_total, worst_share, log) == math.inf:
             continue
         alpha = log.alpha[at] / level
+        highest = alpha * (cap - break_even) / rules.mu
+        own = (base - alpha * break_even - rules.tau * mismatch * gap) / rules.mu
         count = 0
         for j in range(most - 1):
             if log.shown[at, j] >= 0:
-                markup[count] = 1.0 / (1.0 - min(log.share[at, j], 1.0 - 1e-9))
+                if log.share[at, j] < CERTAIN:
+                    markup[count] = 1.0 / (1.0 - log.share[at, j])
+                else:
+                    markup[count] = max(1.0, own - log.utility[at, j])
                 worth[count] = log.utility[at, j] + markup[count]
                 count += 1
-        worth[count] = (base - alpha * break_even - rules.tau * mismatch * gap) / rules.mu
+        worth[count] = own
         markup[count] = 1.0
-        highest = alpha * (cap - break_even) / rules.mu
         share = equilibrium(worth, count + 1, outside, highest, markup)
         mine = markup[count] * rules.mu / alpha
         units += share
@@ -248,7 +266,7 @@ def weigh(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
             profit += margin * prospects.keep[k] * scale[m]
             listing += 1
-        comes[candidate] = profit * belief[candidate] - fixed_cost >= hurdle
+        comes[candidate] = profit * belief[candidate] >= (fixed_cost + hurdle) * (1.0 - INDIFFERENT)
         if comes[candidate]:
             for k in range(begin, listing):
                 low, high = first[prospects.circle[k]], first[prospects.circle[k] + 1]

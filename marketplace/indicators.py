@@ -89,7 +89,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("return_rate", "share", "mean", "delivered orders that came back"),
     Indicator("stars", "stars", "mean", "mean of the week's reviews"),
     Indicator("consumer_surplus", "currency", "sum", "(utility of the offer bought less the outside option's)/alpha, delivered orders", "Small & Rosen 1981"),
-    Indicator("expected_consumer_surplus", "currency", "sum", "mu ln(1 + sum exp(v/mu))/alpha over logged searches, scaled to all", "Small & Rosen 1981"),
+    Indicator("expected_consumer_surplus", "currency", "sum", "mu ln(1 + sum exp((v - outside)/mu))/alpha over logged searches, scaled to all; missing without an outside option", "Small & Rosen 1981"),
     Indicator("seller_surplus", "currency", "sum", "sellers' profit"),
     Indicator("welfare", "currency", "sum", "consumer surplus, sellers' profit and platforms' margin"),
     Indicator("network.ties", "ties", "last", "customer-seller ties; in the last week of each quarter"),
@@ -258,8 +258,12 @@ def _welfare(model: MarketplaceModel) -> dict[str, float]:
     log, rules = model.log, model.rules
     seller = float(model.seller_surplus)
     expected = NAN
-    if log.alpha.size:
-        worth = rules.mu * log.inclusive * model.level[log.category] / log.alpha
+    if log.alpha.size and rules.outside > -math.inf:
+        # The log's inclusive value sets doing nothing at 0; surplus is measured from the outside option.
+        with np.errstate(divide="ignore"):
+            inside = log.inclusive + np.log(-np.expm1(-log.inclusive))
+        inclusive = np.logaddexp(0.0, inside - rules.outside / rules.mu)
+        worth = rules.mu * inclusive * model.level[log.category] / log.alpha
         expected = float(np.mean(worth) * model.books.searches.sum())
     return {
         "consumer_surplus": model.consumer_surplus,

@@ -54,8 +54,9 @@ def learn_from(log: Log, group_of: npt.NDArray[np.int32], groups: int, seller: n
     """Return what sellers learn from the log; ``alpha`` is per unit of relative price."""
     reach, slack, weighted, seen = (np.zeros(groups) for _ in range(4))
     _learn_shares(log.shown, log.share, log.alpha, seller, group_of, reach, slack, weighted, seen)
+    known = (seen > 0) & (reach > 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        known = (seen > 0) & (slack > 0.0)
         own_share = np.where(known, 1.0 - slack / reach, 0.0)
-        alpha = np.where(known, weighted / slack, 1.0)
+        # A seller that is chosen for certain (no slack) still learns that it is, from customers who care as all do.
+        alpha = np.where(slack > 0.0, weighted / slack, log.alpha.mean() if log.alpha.size else 1.0)
     return Learned(own_share, alpha, np.where(known, seen, 0.0))

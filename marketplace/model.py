@@ -23,7 +23,7 @@ from marketplace import births, indicators, operations, selling, week
 from marketplace.assortment import Assortment
 from marketplace.collector import WeeklyCollector
 from marketplace.flywheel import Flywheel
-from marketplace.ledger import OUTSIDE, PLATFORMS, SELLERS, Ledger
+from marketplace.ledger import OUTSIDE, PLATFORMS, Ledger
 from marketplace.scenario import Scenario, default_scenario, load_scenario
 from marketplace.search import Log, Taste, empty_log, empty_visits, first_rows
 from marketplace.social import social_graph, with_isolated
@@ -378,13 +378,6 @@ class MarketplaceModel(ColumnModel):
         settings = self.scenario.entry
         tools = float(np.max(self.capability[:, CAPABILITIES.index("selection")]))
         return settings.cost / (1.0 + settings.tools_gain * tools)
-
-    def pay_entry_cost(self, count: int) -> None:
-        """Charge the newest ``count`` sellers the cost of entry."""
-        rows = np.arange(self.sellers.size - count, self.sellers.size)
-        cost = self.entry_cost()
-        self.sellers.columns.cash[rows] -= cost
-        self.ledger.pay(SELLERS, OUTSIDE, "cost of entry", cost * count)
 
     def add_offers(self, count: int, **values: Any) -> Ints:
         """Append offers and give each its first stock, paid by its owner as far as its cash goes. Returns rows."""

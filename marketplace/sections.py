@@ -51,11 +51,11 @@ class Run(Section):
 class Market(Section):
     """What is wanted: categories, their circles of tastes and where needs fall on them."""
 
-    categories: int = field(8, "categories", "number of product categories, each a circle of tastes", ge=1, le=500)
+    categories: int = field(30, "categories", "number of product categories, each a circle of tastes", ge=1, le=500)
     category_skew: float = field(0.5, "1", "Zipf exponent of the categories' shares of needs; 0 is equal shares", ge=0, le=3)
     price_level_sd: float = field(0.0, "log currency", "sd of log price levels between categories; alpha is inverse to the level", ge=0, le=2)
     popular_places: int = field(4, "places", "popular places on each circle, evenly spaced from 0", ge=1, le=1000)
-    head_share: float = field(0.65, "share", "share of needs that fall near a popular place; the rest is uniform", "long tail: Brynjolfsson, Hu & Smith 2003 report 30-40 % of Amazon book sales outside a store's range", ge=0, le=1)
+    head_share: float = field(0.45, "share", "share of needs that fall near a popular place; the rest is uniform", "long tail: Brynjolfsson, Hu & Smith 2003 report 30-40 % of Amazon book sales outside a store's range", ge=0, le=1)
     head_width: float = field(0.02, "circumference", "half-width of the triangular spread of needs about a popular place", ge=0, le=0.5)
 
 
@@ -101,9 +101,9 @@ class Choice(Section):
 
     alpha: float = field(3.0, "utility per currency", "price sensitivity at price level 1; own-price elasticity is alpha x price x (1 - share)", "Bijmolt, van Heerde & Pieters 2005: mean own-price elasticity -2.62", gt=0, le=1000)
     alpha_sd: float = field(0.25, "log", "sd of log alpha over customers", ge=0, le=2)
-    tau: float = field(40.0, "utility per circumference", "cost of mismatch between need and offer", "Salop 1979 for the circle", ge=0, le=10_000)
+    tau: float = field(50.0, "utility per circumference", "cost of mismatch between need and offer", "Salop 1979 for the circle", ge=0, le=10_000)
     mu: float = field(1.0, "utility", "scale of the Gumbel taste noise", gt=0, le=100)
-    delta: float = field(0.12, "utility per day", "dislike of promised delivery days", ge=0, le=100)
+    delta: float = field(0.15, "utility per day", "dislike of promised delivery days", ge=0, le=100)
     rho: float = field(0.5, "utility", "weight of reputation, which lies in [-1, 1]", ge=0, le=100)
     outside_option: float | Literal["off"] = field(0.0, "utility", "utility of buying nothing here; \"off\" makes every search end in a purchase")
     tie_bonus: float = field(0.5, "utility", "added for a seller one has a tie of weight 1 with", ge=0, le=100)
@@ -210,9 +210,9 @@ class Entry(Section):
     """Who comes in."""
 
     enabled: bool = field(True, "yes/no", "whether new sellers can enter")
-    candidates: int = field(3, "candidates per week", "candidates that weigh the market each week, one after another", ge=0, le=10_000)
-    cost: float = field(15.0, "currency", "sunk cost of entry", ge=0, le=1e9)
-    fixed_cost: float = field(0.15, "currency per week", "fixed cost of being on the market, per seller", ge=0, le=1e9)
+    candidates: int = field(4, "candidates per week", "candidates that weigh the market each week, one after another", ge=0, le=10_000)
+    cost: float = field(12.0, "currency", "sunk cost of entry", ge=0, le=1e9)
+    fixed_cost: float = field(0.1, "currency per week", "fixed cost of being on the market, per seller", ge=0, le=1e9)
     horizon: float = field(104.0, "weeks", "weeks of profit in which the entry cost must be earned", gt=0, le=10_000)
     belief_noise: float = field(0.7, "log", "sd of the log error of the estimated revenue", ge=0, le=5)
     rivals_respond: bool = field(False, "yes/no", "whether a candidate reckons with the prices that follow its entry")
@@ -228,7 +228,7 @@ class Platform(Section):
     fee_pass_through: float = field(0.6, "share", "share of a change of unit cost that goes into the fulfilment fee", ge=0, le=1)
     pass_through: float = field(1.0, "share", "share of a change of unit cost that goes into own retail prices", "FX pass-through to online prices 0.60-0.75 (Gorodnichenko & Talavera)", ge=0, le=1)
     price_speed: float = field(0.1, "per week", "share of the gap to the target price closed each week", gt=0, le=1)
-    target_margin: float = field(0.06, "share of price", "margin over full unit cost that own retail aims at", f"operating margins 0-6 % ({AMAZON_10K})", gt=-1, lt=1)
+    target_margin: float = field(0.07, "share of price", "margin over full unit cost that own retail aims at", f"operating margins 0-6 % ({AMAZON_10K})", gt=-1, lt=1)
     first_party_places: int = field(4, "places per category", "popular places at which the platform sells itself", ge=0, le=1000)
     first_party_cost: float = field(0.62, "price level", "wholesale cost in units of the category's price level", gt=0, le=1000)
     first_party_quality: float = field(5.6, "utility", "quality of the platform's own range", ge=-100, le=100)
@@ -250,7 +250,7 @@ class Platform(Section):
     cash: float = field(20_000.0, "currency", "cash at launch", ge=0, le=1e12)
     credit_line: float = field(100_000.0, "currency", "how far cash may go below zero before the platform fails", ge=0, le=1e12)
     wear: float = field(0.02, "per week", "share of every capability that wears off in a week", ge=0, le=1)
-    capability_scale: float = field(3000.0, "currency", "stock of spending at which a capability reaches one half", gt=0, le=1e12)
+    capability_scale: float = field(2000.0, "currency", "stock of spending at which a capability reaches one half", gt=0, le=1e12)
     delivery_gain: float = field(0.7, "share", "largest cut of median delivery days by delivery capability", ge=0, lt=1)
     spread_gain: float = field(0.4, "share", "largest cut of the spread of delivery days by delivery capability", ge=0, lt=1)
     data_gain: float = field(0.8, "share", "largest cut of search noise and forecast error by data capability", ge=0, le=1)

@@ -149,14 +149,15 @@ def visible(model: MarketplaceModel) -> npt.NDArray[np.bool_]:
     """Which offers search may see: all, or the share of third-party offers that sellers->selection lets through."""
     c = model.offers.columns
     third = model.offers.third_party
-    stocked = third if model.to_order else third[c.stock[third] > 0]
+    seen = np.ones(model.offers.size, np.bool_)
+    seen[third] = model.opens[c.platform[third]] <= max(model.week, 1)  # listed, but not for sale before its date
+    stocked = third[seen[third] & (model.to_order | (c.stock[third] > 0))]
     count = np.bincount(c.platform[stocked], minlength=model.platforms.size).astype(np.float64)
     valve = model.flywheel["sellers->selection"]
     valve.perceive(count, model.week)
-    seen = np.ones(model.offers.size, np.bool_)
     if (valve.factor < 1.0).any():
         u = draws(model.seed, VISIBLE, c.key[third])[:, 0]
-        seen[third] = u < valve.factor[c.platform[third]]
+        seen[third] &= u < valve.factor[c.platform[third]]
     return seen
 
 

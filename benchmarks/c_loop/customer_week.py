@@ -1,0 +1,158 @@
+"""Compile `customer_week.c` and run it on a copy of the columns."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.world import Arguments, copy_of
+from marketplace.search import BLOCK
+
+HERE = Path(__file__).resolve().parent
+FLAGS = ("-O3", "-march=native")
+MOST_CONSIDERED = 1024  # room in customer_week.c
+
+POINTERS = (
+    "key status channel recommends quarters joined last_order orders need_rate alpha leniency satisfaction tie_offer "
+    "tie_weight indptr indices category_cdf segment bucket place base price rank seller row position offer_seller "
+    "level felt_mismatch felt_visits felt_adoption noise closed visit_customer visit_platform visit_offer "
+    "visit_distance visit_inclusive visit_surplus visit_count visit_bought outcome late returned reference kept_share "
+    "joined_now repeats lapse_counts satisfaction_sums"
+).split()
+WHOLE = (
+    "customers platforms ties categories popular_places buckets block blocks searches_each candidates shown well_mixed "
+    "everyone_recommends"
+).split()
+REAL = (
+    "head_share head_width p q referral advocates win_back launch tau mu outside tie_bonus friend_bonus "
+    "platform_sensitivity recommendation_rate relevance launch_satisfaction visit_response lapse_rate lapse_response "
+    "learning score_width late_penalty stockout_penalty return_penalty recommend_intercept recommend_slope tie_gain "
+    "tie_decay"
+).split()
+
+
+class World(ctypes.Structure):
+    """``struct world`` of world.h."""
+
+    _fields_ = (
+        [(name, ctypes.c_void_p) for name in POINTERS]
+        + [("seed", ctypes.c_uint64)]
+        + [(name, ctypes.c_int64) for name in WHOLE]
+        + [(name, ctypes.c_double) for name in REAL]
+    )
+
+
+def has_compiler() -> bool:
+    """Whether gcc is there."""
+    return shutil.which("gcc") is not None
+
+
+def compile_library(*more: str) -> ctypes.CDLL:
+    """Compile with ``gcc -O3 -march=native`` and load. ``more`` flags come after these.
+
+    Raises
+    ------
+    RuntimeError
+        If ``struct world`` and `World` differ in size.
+    subprocess.CalledProcessError
+        If gcc refuses the source.
+    """
+    folder = tempfile.mkdtemp(prefix="customer-week-")
+    target = Path(folder) / "customer_week.so"
+    source = HERE / "customer_week.c"
+    subprocess.run(["gcc", *FLAGS, *more, "-shared", "-fPIC", "-o", target, source, "-lm"], check=True)
+    library = ctypes.CDLL(str(target))
+    shutil.rmtree(folder)
+    library.world_size.restype = ctypes.c_int64
+    library.customer_week.argtypes = [ctypes.POINTER(World), ctypes.c_int64]
+    library.customer_week.restype = None
+    if library.world_size() != ctypes.sizeof(World):
+        raise RuntimeError("struct world in world.h and World in customer_week.py differ in size.")
+    return library
+
+
+class CWeek:
+    """The customer's week in C, on one thread, on a copy of the world.
+
+    Parameters
+    ----------
+    caught
+        What `benchmarks.world.catch_week` returns.
+    flags
+        Flags for gcc beyond ``-O3 -march=native``.
+    """
+
+    def __init__(self, caught: dict[str, Arguments], *flags: str) -> None:
+        self.arguments = copy_of(caught)
+        self.library = compile_library(*flags)
+        self.arrays, scalars = gather(self.arguments)
+        self.world = World()
+        for name in POINTERS:
+            setattr(self.world, name, self.arrays[name].ctypes.data)
+        for name in ("seed", *WHOLE, *REAL):
+            setattr(self.world, name, scalars[name])
+        if scalars["shown"] + scalars["ties"] + 1 > MOST_CONSIDERED:
+            raise ValueError(f"C has room for {MOST_CONSIDERED} offers considered.")
+
+    def live(self, week: int) -> None:
+        """Let all customers live through one week."""
+        self.library.customer_week(ctypes.byref(self.world), week)
+
+    @property
+    def searches(self) -> int:
+        """Searches of the latest week."""
+        return int(self.arrays["visit_count"].sum())
+
+
+def gather(arguments: dict[str, Arguments]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Name what C reads: arrays, which must be contiguous, and scalars."""
+    adopt, choose = arguments["adopt"], arguments["visit_and_choose"]
+    felt, lapse = arguments["experience"], arguments["lapse_and_recommend"]
+    people, shelf, seen, visits, rules = (choose[k] for k in ("people", "shelf", "seen", "visits_", "rules"))
+    arrays: dict[str, Any] = people._asdict() | {
+        name: adopt[name] for name in ("channel", "joined", "joined_now")
+    }
+    arrays |= {name: getattr(shelf, name) for name in
+               ("segment", "bucket", "place", "base", "price", "rank", "seller", "row", "position")}  # fmt: skip
+    arrays |= {"visit_" + name: getattr(visits, name) for name in visits._fields}
+    arrays |= {name: felt[name] for name in
+               ("quarters", "last_order", "orders", "outcome", "late", "returned", "reference", "kept_share",
+                "repeats")}  # fmt: skip
+    arrays |= {
+        "leniency": lapse["leniency"],
+        "category_cdf": choose["taste"].category_cdf,
+        "offer_seller": choose["offer_seller"],
+        "level": choose["level"],
+        "felt_mismatch": seen.mismatch,
+        "felt_visits": seen.satisfaction,
+        "felt_adoption": lapse["seen_adoption"],
+        "noise": seen.noise,
+        "closed": seen.closed,
+        "lapse_counts": lapse["counts"],
+        "satisfaction_sums": lapse["sums"],
+    }
+    scalars = lapse["rules"]._asdict() | choose["taste"]._asdict() | {
+        name: adopt[name] for name in ("p", "q", "referral", "well_mixed", "advocates", "win_back", "launch")
+    }  # fmt: skip
+    scalars |= {
+        "seed": int(choose["seed"]),
+        "customers": people.status.size,
+        "platforms": people.satisfaction.shape[1],
+        "ties": people.tie_offer.shape[1],
+        "categories": choose["taste"].category_cdf.size,
+        "buckets": shelf.buckets,
+        "block": BLOCK,
+        "blocks": visits.count.size,
+        "searches_each": choose["each"],
+    }
+    assert rules == lapse["rules"]
+    for name in POINTERS:
+        if not arrays[name].flags.c_contiguous:
+            raise ValueError(f"{name} is not contiguous.")
+    return arrays, scalars

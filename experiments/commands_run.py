@@ -1,0 +1,116 @@
+"""The command ``run``. What it needs is imported inside it, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from experiments.errors import INTERRUPTED, ResultsError
+
+if TYPE_CHECKING:
+    from experiments.runs import Outcome, Stop
+    from marketplace.scenario import Scenario
+
+SCENARIO = typer.Argument(metavar="[SCENARIO]", help="Name of a shipped scenario, or a path.")
+SET = typer.Option("--set", metavar="PATH=VALUE", help="Change a field of the scenario; may be repeated.")
+WEEKS = typer.Option("--weeks", help="Length of the run, in weeks (run.weeks).")
+IMPORT = typer.Option("--import", metavar="FILE", help="Bring in policies of your own; executes the file.")
+OUT = typer.Option("--out", metavar="DIR", help="Where the results go; by default a fresh folder below results/.")
+FORCE = typer.Option("--force", help="Replace the results folder if it exists.")
+QUIET = typer.Option("--quiet", help="Print nothing but the name of the results folder.")
+
+
+def run(
+    scenario: Annotated[str, SCENARIO] = "amazon",
+    changes: Annotated[list[str] | None, SET] = None,
+    weeks: Annotated[int | None, WEEKS] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of every draw (run.seed).")] = None,
+    twin: Annotated[bool, typer.Option("--twin", help="Run the same world and luck with the loop cut, too.")] = False,
+    imports: Annotated[list[Path] | None, IMPORT] = None,
+    out: Annotated[Path | None, OUT] = None,
+    force: Annotated[bool, FORCE] = False,
+    quiet: Annotated[bool, QUIET] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Write the weekly tables as CSV, too.")] = False,
+) -> None:
+    """Run a scenario, print its scorecard, and leave a folder of results with a report."""
+    from experiments.folders import whole_folder
+    from experiments.progress import progress_for
+    from experiments.results import Kept, write_run
+    from experiments.runs import Stop, announce_compilation, carry_out
+
+    world = read_scenario(scenario, changes or [], {"run.weeks": weeks, "run.seed": seed}, imports or [])
+    kept = Kept.of(world, imports or [])
+    progress = progress_for(quiet)
+    with Stop() as stop, whole_folder(out, world.name, force=force) as place:
+        announce_compilation(progress.say)
+        if twin and world.run.weeks <= world.flywheel.reference_week:
+            progress.say(f"the twin is the same to the end: {_too_short(world)}")
+        outcome = carry_out(world, twin=twin, stop=stop, progress=progress)
+        write_run(place.aside, outcome, kept, csv=csv)
+        mistake = _report(place.aside, stop, progress)
+    if not quiet:
+        from experiments.scorecard import print_scorecard
+
+        print_scorecard(outcome)
+    conclude(outcome, place.path, quiet, mistake)
+
+
+def read_scenario(name: str, changes: list[str], flags: dict[str, Any], imports: list[Path]) -> Scenario:
+    """The scenario that the command line describes, with its flags written back.
+
+    Raises
+    ------
+    ScenarioError
+        If it cannot be run.
+    PluginError
+        If a file cannot be brought in.
+    """
+    from agents.plugins import load_policy_file
+    from marketplace.scenario import load_scenario, parse_assignment
+
+    for path in imports:  # first: the scenario may name what they bring
+        load_policy_file(path)
+    stated = dict(parse_assignment(text) for text in changes)
+    return load_scenario(name, stated | {path: value for path, value in flags.items() if value is not None})
+
+
+def conclude(outcome: Outcome, path: Path, quiet: bool, mistake: Exception | None) -> None:
+    """Say where the results lie, and end as the run ended.
+
+    Raises
+    ------
+    typer.Exit
+        Code 130 after an interrupted run.
+    ResultsError
+        After a failed run.
+    """
+    if quiet:
+        typer.echo(str(path))
+    else:
+        typer.echo(f"results: {path}")
+        if mistake is None:
+            typer.echo(f"report:  {path / 'report.html'}")
+    done = f"{outcome.weeks_done:,} of {outcome.scenario.run.weeks:,} weeks"
+    if outcome.status == "interrupted":
+        typer.echo(f"marketplace: interrupted; {path} holds {done}{_twin_done(outcome)}", err=True)
+        raise typer.Exit(INTERRUPTED)
+    if outcome.status == "failed":
+        raise ResultsError(f"{outcome.error}; {path} holds {done}") from outcome.cause
+    if mistake is not None:
+        raise mistake
+
+
+def _twin_done(outcome: Outcome) -> str:
+    return "" if outcome.twin is None else f" and {len(outcome.twin):,} of the twin"
+
+
+def _too_short(world: Scenario) -> str:
+    return f"run.weeks = {world.run.weeks} ends before valves shut (flywheel.reference_week = {world.flywheel.reference_week})"
+
+
+def _report(folder: Path, stop: Stop, progress: Any) -> Exception | None:
+    from experiments.results import add_report
+
+    return add_report(folder)
