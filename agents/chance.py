@@ -16,10 +16,10 @@ from agents.compiled import loop, rule
 
 # Decisions, each a stream of its own. The numbers are part of every result: append, never renumber.
 JOIN = 1  # phase 1: a potential customer joins; words: joins, channel
-VISIT = 2  # phase 2: need, platform, spare, spare
+VISIT = 2  # phase 2: visits, platform, platform elsewhere, search is logged
 NEED = 3  # phase 2: category, head or tail, place, spread
-SEARCH = 4  # phase 2: two words of search noise, buys or not, which offer
-FRIEND = 5  # phase 2: whether, which neighbour
+SEARCH = 4  # phase 2: search noise, friend's advice, buys or not, which offer
+ELSEWHERE = 5  # phase 2: as SEARCH, at a second platform
 DELIVERY = 6  # phase 3: delivery days, priority in the queue for stock, return, restock
 REVIEW = 7  # phase 4: reviews or not, stars
 LAPSE = 8  # phase 4: lapses or not
@@ -32,11 +32,9 @@ FORECAST = 14  # phase 5: forecast error, ageing
 BELIEF = 15  # phase 5: a candidate's belief
 DISRUPTION = 16  # phase 3: a path is disrupted
 BROWSE = 17  # phase 2: browsing visits
-LOG = 18  # phase 2: which searches are logged
 GRAPH = 19  # building of the social graph
 MARKET = 20  # birth of the market: price levels, panel of needs
 VISIBLE = 21  # visibility of an offer when sellers->selection is held back
-ELSEWHERE = 22  # phase 2: search at a second platform
 OFFER = 23  # birth of an offer: its key
 
 _M0 = np.uint64(0xD2511F53)
@@ -51,14 +49,35 @@ Words = tuple[float, float, float, float]
 
 
 @rule
+def _round(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+    p0 = _M0 * c0
+    p1 = _M1 * c2
+    return (p1 >> _SHIFT) ^ c1 ^ k0, p1 & _LOW, (p0 >> _SHIFT) ^ c3 ^ k1, p0 & _LOW
+
+
+@rule
 def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     """Return the four 32-bit words of Philox4x32-10 as uint64; all arguments are uint64 below 2**32."""
-    for _ in range(10):
-        p0 = _M0 * c0
-        p1 = _M1 * c2
-        c0, c1, c2, c3 = (p1 >> _SHIFT) ^ c1 ^ k0, p1 & _LOW, (p0 >> _SHIFT) ^ c3 ^ k1, p0 & _LOW
-        k0 = (k0 + _W0) & _LOW
-        k1 = (k1 + _W1) & _LOW
+    # Written out, not looped: so a loop over customers that draws can be vectorised.
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
     return c0, c1, c2, c3
 
 
@@ -91,6 +110,15 @@ def draw(seed, decision, key, week):  # type: ignore[no-untyped-def]
         (float(w2) + 0.5) * _UNIT,
         (float(w3) + 0.5) * _UNIT,
     )
+
+
+@rule
+def first_uniform(seed, decision, key, week):  # type: ignore[no-untyped-def]
+    """Return the first of the four uniforms of `draw`."""
+    w0, _, _, _ = philox(
+        key & _LOW, key >> _SHIFT, np.uint64(week), np.uint64(decision), seed & _LOW, seed >> _SHIFT
+    )
+    return (float(w0) + 0.5) * _UNIT
 
 
 @loop()

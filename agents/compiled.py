@@ -25,7 +25,7 @@ def source_hash() -> str:
     for folder in ("agents", "marketplace"):
         for path in sorted((HOUSE / folder).rglob("*.py")):
             text = path.read_bytes()
-            if b"\n@rule\n" in text or b"\n@loop(" in text:
+            if b"\n@rule\n" in text or b"\n@loop(" in text or path.name == "compiled.py":
                 digest.update(path.name.encode() + b"\0" + text)
     return digest.hexdigest()[:16]
 
@@ -57,6 +57,8 @@ if PLAIN:
         """Leave a rule as it is written."""
         return function
 
+    block_rule = rule
+
     def loop(*, parallel: bool = False) -> Callable[[F], F]:
         """Leave a loop as it is written."""
         return lambda function: function
@@ -77,7 +79,20 @@ else:
     prange = numba.prange
 
     def rule(function: F) -> F:
-        """Compile a rule: a short function of scalars, called from a loop or another rule."""
+        """Compile a rule: a short function, written into whatever calls it.
+
+        Left to the compiler, a call that hands on a tuple or an array costs more than the rule itself.
+        """
+        return numba.njit(  # type: ignore[no-any-return]
+            cache=_folder is not None, error_model="numpy", inline="always"
+        )(function)
+
+    def block_rule(function: F) -> F:
+        """Compile what a parallel loop does for one block of customers, as a function of its own.
+
+        A parallel loop body is rewritten by numba, and state that lives across it came out wrong: so a parallel loop
+        does nothing but call one of these.
+        """
         return numba.njit(cache=_folder is not None, error_model="numpy")(function)  # type: ignore[no-any-return]
 
     def loop(*, parallel: bool = False) -> Callable[[F], F]:

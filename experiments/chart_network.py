@@ -14,6 +14,7 @@ from experiments.chart_style import FAINT, GREY, INK, RUN, TWIN, WIDTH, compact,
 
 SELLERS, CUSTOMERS = 40, 260  # how many are drawn
 ROUNDS = 70  # of the spring layout
+EDGE = 1.15  # radius of the drawing over the radius that holds nine tenths of the nodes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -27,6 +28,12 @@ def sample(edges: pd.DataFrame, sellers: int = SELLERS, customers: int = CUSTOME
     if ids.size > customers:
         ids = ids[np.linspace(0, ids.size - 1, customers).round().astype(np.int64)]
     return ties[ties["customer"].isin(ids)]
+
+
+def drawable(edges: pd.DataFrame) -> pd.DataFrame:
+    """Ties to third parties, where there are any: own retail, which nearly everybody knows, would hide them."""
+    third = edges[edges["seller"] >= 0]
+    return edges if third.empty else third
 
 
 @styled
@@ -46,7 +53,7 @@ def network(edges: pd.DataFrame) -> Figure:
         for ax in (drawing, upper, lower):
             say_missing(ax)
         return figure
-    _draw_sample(drawing, sample(edges), edges.groupby("seller").size())
+    _draw_sample(drawing, sample(drawable(edges)), edges.groupby("seller").size())
     _draw_sellers(upper, edges[edges["seller"] >= 0].groupby("seller").size().to_numpy())
     _draw_customers(lower, edges.groupby("customer").size().to_numpy())
     return figure
@@ -82,7 +89,9 @@ def layout(sellers: int, ends: Ints, weight: Floats) -> Floats:
         np.add.at(force, ends[:, 1], tension)
         length = np.maximum(np.sqrt(np.square(force).sum(axis=1, keepdims=True)), 1e-9)
         at = at + force / length * np.minimum(length, heat)
-    return at
+    radius = np.hypot(*at.T)
+    edge = EDGE * np.quantile(radius, 0.9)  # a few strays must not shrink the drawing
+    return at * np.minimum(1.0, edge / np.maximum(radius, 1e-9))[:, None]
 
 
 def _draw_sample(ax: Axes, ties: pd.DataFrame, degree: pd.Series) -> None:
@@ -107,10 +116,11 @@ def _draw_sample(ax: Axes, ties: pd.DataFrame, degree: pd.Series) -> None:
             )  # fmt: skip
     ax.autoscale_view()
     ax.set_aspect("equal", adjustable="datalim")
-    key = [("o", RUN, 30.0, "seller"), ("s", TWIN, 30.0, "own retail"), ("o", GREY, 6.0, "customer")]
-    for k, (marker, colour, area, text) in enumerate(key if own.any() else [key[0], key[2]]):
-        ax.scatter([0.02 + 0.17 * k], [1.02], s=area, marker=marker, color=colour, transform=ax.transAxes, clip_on=False)
-        ax.text(0.04 + 0.17 * k, 1.02, text, transform=ax.transAxes, va="center", color=INK, fontsize=7.0)
+    key = [("s", TWIN, 30.0, "own retail") if own.any() else ("o", RUN, 30.0, "seller"), ("o", GREY, 6.0, "customer")]
+    place = {"transform": ax.transAxes, "clip_on": False}
+    for k, (marker, colour, area, text) in enumerate(key):
+        ax.scatter([0.02 + 0.17 * k], [1.02], s=area, marker=marker, color=colour, **place)
+        ax.text(0.04 + 0.17 * k, 1.02, text, va="center", color=INK, fontsize=7.0, **place)
 
 
 def _draw_sellers(ax: Axes, ties: npt.NDArray[np.int64]) -> None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 Make = TypeVar("Make", bound=Callable[..., Figure])
 
@@ -27,21 +27,22 @@ INK, GREY, FAINT, RULE = "#1f2933", "#6b7680", "#a9b2ba", "#d8dde2"
 RUN, TWIN, REAL = "#0b4a7f", "#c9661b", "#1f2933"
 SERIES: tuple[tuple[str, Any], ...] = (
     (RUN, "solid"),
-    (TWIN, (0, (6, 1.6))),
-    ("#00806a", (0, (1.2, 1.4))),
+    ("#12937c", (0, (1.2, 1.3))),
     ("#7a3f8f", (0, (6, 1.5, 1.2, 1.5))),
-    ("#8a6d00", (0, (3, 1.2))),
-    ("#5b6770", (0, (9, 2))),
+    ("#9a7400", (0, (6, 1.6))),
+    ("#5b6770", (0, (2.5, 1.2))),
 )
 TINTS = ("#0b4a7f", "#4f87b5", "#9dc0dc", "#d7e5f0")  # one hue, even steps of lightness, for stacked parts
 TWIN_DASH = (0, (3.2, 1.8))
 
 YEAR, SMOOTH = 52, 13  # weeks in a year, and in the mean drawn over the weekly noise
+LEFT = 0.45  # inches between the edge of a panel and its y axis
 WIDTH = 7.3  # inches: the text width of an A4 page
 LABEL_GAP = 9.5  # points between labels that would overlap
+FAR = 4.0  # weeks may run off the scale if they stretch it to so many times the range of the middle 92 %
 ENDS = "line_ends"  # attribute of an Axes: labels to be placed when the figure is complete
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that layouts are the same everywhere
     "font.size": 7.5,
     "axes.titlesize": 8.0,
@@ -64,8 +65,9 @@ STYLE = {
     "ytick.labelsize": 7.0,
     "xtick.major.size": 2.5,
     "ytick.major.size": 0.0,
+    "ytick.minor.size": 0.0,
     "text.color": INK,
-    "text.parse_math": False,  # a platform may well be called $hop
+    "text.parse_math": False,  # a label is never mathematics
     "svg.fonttype": "none",
     "svg.hashsalt": "marketplace",  # same figure, same text
     "path.simplify": True,
@@ -99,14 +101,14 @@ def styled(make: Make) -> Make:
     return inside  # type: ignore[return-value]
 
 
-def panels(rows: int, columns: int, height: float, right: float = 0.9) -> tuple[Figure, list[Axes]]:
+def panels(rows: int, columns: int, height: float, right: float = 0.75) -> tuple[Figure, list[Axes]]:
     """Return a figure of the page's width with ``rows`` x ``columns`` axes; ``height`` inches a row.
 
     ``right`` is the room in inches that each panel keeps for the labels at the end of its lines.
     """
     figure = Figure(figsize=(WIDTH, rows * height))
     cell = WIDTH / columns
-    left, top, bottom = 0.45, 0.28, 0.36
+    left, top, bottom = LEFT, 0.28, 0.36
     axes = []
     for row in range(rows):
         for column in range(columns):
@@ -134,26 +136,50 @@ def smooth(values: pd.Series) -> pd.Series:
     return values.rolling(SMOOTH, center=True, min_periods=1).mean()
 
 
-def draw_lines(ax: Axes, lines: Sequence[Line], weeks: int) -> None:
-    """Draw series over time: the weeks faint, their 13-week mean strong, each with its label at its end."""
+def draw_lines(ax: Axes, lines: Sequence[Line], weeks: int, fixed: tuple[float, float] | None = None) -> None:
+    """Draw series over time: the weeks faint, their 13-week mean strong, each with its label at its end.
+
+    The y axis fits the means, or is ``fixed``.
+    """
     per = time_axis(ax, weeks)
-    ends = []
+    ends, drawn = [], []
     for line in lines:
         seen = line.values.dropna()
         if seen.empty:
             continue
-        sparse = len(seen) < 0.5 * len(line.values)  # measured by the quarter
-        x = (seen.index.to_numpy(dtype=float) + 1.0) / per
-        y = seen.to_numpy(dtype=float) if sparse else smooth(line.values).loc[seen.index].to_numpy(dtype=float)
+        # What is measured by the quarter is joined up; elsewhere a gap in the record is a gap in the line.
+        sparse = len(seen) > 1 and np.median(np.diff(seen.index)) > 1
+        mean = seen if sparse else smooth(line.values)
+        x, y = (mean.index.to_numpy(dtype=float) + 1.0) / per, mean.to_numpy(dtype=float)
         if line.noise and not sparse and len(seen) > SMOOTH:
-            ax.plot(x, seen, color=line.colour, alpha=0.22, linewidth=0.45)
+            ax.plot(x, line.values, color=line.colour, alpha=0.22, linewidth=0.45)
         alone = "o" if len(seen) == 1 else None
         ax.plot(x, y, color=line.colour, linestyle=line.dash, linewidth=line.width, marker=alone, markersize=3.5)
-        ends.append((x[-1], y[-1], line.label, line.colour))
-    if ends:
-        label_ends(ax, ends)
-    else:
+        last = int(np.flatnonzero(np.isfinite(y))[-1])
+        ends.append((x[last], y[last], line.label, line.colour))
+        drawn.append(y)
+    if not ends:
         say_missing(ax)
+        return
+    label_ends(ax, ends)
+    if fixed:
+        ax.set_ylim(*fixed)
+    elif ax.get_yscale() == "linear":
+        _limit(ax, np.concatenate(drawn))
+
+
+def _limit(ax: Axes, y: npt.NDArray[np.float64]) -> None:
+    """Fit the axis to the means, not to the noise; where a few weeks dwarf all others, let them run off and say so."""
+    y = y[np.isfinite(y)]
+    low, high = float(y.min()), float(y.max())
+    q_low, q_high = (float(q) for q in np.quantile(y, (0.04, 0.96)))
+    off = q_high > q_low and high - low > FAR * (q_high - q_low)
+    if off:
+        reach = q_high - q_low
+        low, high = max(low, q_low - 0.5 * reach), min(high, q_high + 0.5 * reach)
+        ax.text(0.02, 0.03, "some weeks lie off the scale", transform=ax.transAxes, color=GREY, fontsize=6.2)
+    room = 0.08 * (high - low) or 0.05 * abs(high) or 0.5
+    ax.set_ylim(low - room, high + room)
 
 
 def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
@@ -165,6 +191,7 @@ def _place_labels(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> No
     """Write each label at the height of its line's end, moved apart vertically where they would overlap."""
     if not ends:
         return
+    ax.get_ylim()  # settles limits that are still to be found
     figure: Any = ax.figure
     points = 72.0 / figure.dpi
     box = ax.get_window_extent()
@@ -212,8 +239,12 @@ def say_missing(ax: Axes) -> None:
 
 def unit_axis(ax: Axes, unit: str) -> None:
     """Write the y axis in the unit of an indicator: shares in per cent, large numbers as k and M."""
-    formatter: Formatter = PercentFormatter(1.0, decimals=None) if unit == "share" else FuncFormatter(compact)
-    ax.yaxis.set_major_formatter(formatter)
+    ax.yaxis.set_major_formatter(FuncFormatter(per_cent if unit == "share" else compact))
+
+
+def per_cent(value: float, _position: Any = None) -> str:
+    """Write a tick of a share."""
+    return f"{100.0 * value:,.6g}%".replace("-", "−")
 
 
 def compact(value: float, _position: Any = None) -> str:
@@ -250,4 +281,3 @@ def svg_text(figure: Figure, prefix: str) -> str:
     text = re.sub(r'(?<= (?:d|x|y)=")[^"]*', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), text)
     text = re.sub(r"\n\s*", "\n", text)
     return f"<svg {box[0] if box else ''}>{text}"
-

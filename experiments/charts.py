@@ -18,6 +18,8 @@ from agents.policies.levers import CAPABILITIES
 from experiments.chart_style import (
     FAINT,
     GREY,
+    INK,
+    LEFT,
     REAL,
     RUN,
     SERIES,
@@ -41,6 +43,7 @@ FACTS = Path(__file__).parent / "facts" / "amazon_third_party_share.csv"
 QUARTER = 13
 COST_PARTS = ("shipping", "capacity", "handling", "speed")
 TWIN_LABEL = "loop cut"
+Range = tuple[float, float] | None
 
 
 def platform_names(run: Any) -> list[str]:
@@ -55,43 +58,50 @@ def values_of(frame: pd.DataFrame, column: str) -> pd.Series:
     return frame[column].reset_index(drop=True).astype(float).replace([np.inf, -np.inf], np.nan)
 
 
-def lines_of(run: Any, name: str, label: str = "", *, twin: bool = True) -> list[Line]:
-    """The lines of one indicator: one a platform where it is measured so, and the twin's, dashed."""
+def lines_of(run: Any, name: str, label: str = "", *, total: bool = False) -> list[Line]:
+    """The lines of one indicator: one a platform where measured so; else, or for the ``total``, with the twin's."""
     names = platform_names(run)
-    if len(names) > 1 and indicator_of(name).per_platform:
+    if not total and len(names) > 1 and indicator_of(name).per_platform:
         columns = [(f"{name}.{platform}", platform, SERIES[i % len(SERIES)]) for i, platform in enumerate(names)]
         return [Line(values_of(run.weekly, column), shown, *style) for column, shown, style in columns]
     lines = [Line(values_of(run.weekly, name), label)]
-    if twin and run.twin is not None:
+    if run.twin is not None:
         cut = Line(values_of(run.twin, name), TWIN_LABEL, TWIN, TWIN_DASH, 1.3, noise=False)
         lines = [lines[0]._replace(label=label or "this run"), cut]
     return lines
 
 
-def draw(ax: Axes, run: Any, name: str, title: str, *, log: bool = False, twin: bool = True) -> None:
-    """Draw one indicator in one panel, its unit in the title."""
+def draw(
+    ax: Axes, run: Any, name: str, title: str, *, log: bool = False, total: bool = False, fixed: Range = None
+) -> None:
+    """Draw one indicator in one panel with its unit; ``fixed`` states the y axis' limits."""
     indicator = indicator_of(name)
-    lines = lines_of(run, name, twin=twin)
+    lines = lines_of(run, name, total=total)
     if log:
         lines = [line._replace(values=line.values.where(line.values > 0.0)) for line in lines]
         if any(line.values.notna().any() for line in lines):
             ax.set_yscale("log")
     unit_axis(ax, indicator.unit)
     set_title(ax, title, "" if indicator.unit in ("share", "1") else indicator.unit + (", log scale" if log else ""))
-    draw_lines(ax, lines, len(run.weekly))
+    draw_lines(ax, lines, len(run.weekly), fixed)
 
 
 def set_title(ax: Axes, title: str, unit: str = "") -> None:
-    """Title in bold at the left, the unit in grey after it on the line."""
-    text = ax.set_title(title, pad=7.0)
+    """Title in bold from the left edge of the panel, the unit in grey at its right."""
+    figure: Any = ax.figure
+    inches = ax.get_position().width * figure.get_figwidth()
+    ax.set_title(title, x=-LEFT / inches, pad=7.0)
     if unit:
-        ax.annotate(unit, (1, 0), xycoords=text, xytext=(5, 0), textcoords="offset points", color=GREY, fontsize=7.0)
+        ax.annotate(
+            unit, (1, 1), xycoords="axes fraction", xytext=(0, 8), textcoords="offset points",
+            ha="right", color=GREY, fontsize=7.0,
+        )  # fmt: skip
 
 
 def from_zero(*axes: Axes) -> None:
     """Let the y axis start at zero, where all that is drawn lies above."""
     for ax in axes:
-        if ax.get_ylim()[0] > -1e-9 or ax.dataLim.y0 >= 0.0:
+        if ax.dataLim.y0 >= 0.0:
             ax.set_ylim(bottom=0.0)
 
 
@@ -99,10 +109,11 @@ def from_zero(*axes: Axes) -> None:
 def growth(run: Any) -> Figure:
     """GMV (linear and log), active customers and orders, beside the twin with the loop cut."""
     figure, axes = panels(2, 2, 1.75)
-    draw(axes[0], run, "gmv", "GMV a week")
-    draw(axes[1], run, "gmv", "GMV a week", log=True)
+    several = len(platform_names(run)) > 1
+    draw(axes[0], run, "gmv", "GMV a week, all platforms" if several else "GMV a week", total=True)
+    draw(axes[1], run, "gmv", "GMV a week by platform" if several else "GMV a week", log=True)
     draw(axes[2], run, "active_customers", "Active customers")
-    draw(axes[3], run, "orders", "Orders a week")
+    draw(axes[3], run, "orders", "Orders a week, all platforms" if several else "Orders a week", total=True)
     from_zero(axes[0], axes[2], axes[3])
     return figure
 
@@ -136,8 +147,7 @@ def third_party_share(run: Any) -> Figure:
     lines = lines_of(run, "third_party_share")
     unit_axis(ax, "share")
     set_title(ax, "Third parties' share of GMV")
-    draw_lines(ax, lines, len(run.weekly))
-    ax.set_ylim(0.0, 1.0)
+    draw_lines(ax, lines, len(run.weekly), fixed=(0.0, 1.0))
     opens = min(platform.marketplace_opens for platform in run.scenario.platforms)
     if 1 < opens <= len(run.weekly):
         at = opens / (YEAR if len(run.weekly) >= 2 * YEAR else 1)
@@ -150,10 +160,7 @@ def third_party_share(run: Any) -> Figure:
         shown = year <= len(run.weekly) / YEAR
         at, share = year[shown] - 0.5, real.to_numpy()[shown]
         ax.plot(at, share, color=REAL, marker="o", markersize=3.2, linewidth=0.8, markerfacecolor="white", zorder=3)
-        ax.annotate(
-            f"Amazon {real.index[0]}–{real.index[shown.sum() - 1]}",
-            (at[-1], share[-1]), xytext=(-4, -12), textcoords="offset points", ha="right", color=REAL,
-        )  # fmt: skip
+        label_ends(ax, [(at[-1], share[-1], f"Amazon {real.index[0]}–{real.index[shown.sum() - 1]}", REAL)])
     return figure
 
 
@@ -166,7 +173,7 @@ def price_and_cost(run: Any) -> Figure:
         draw(axes[0], run, "price_index", "Price index")
     else:
         index = lines_of(run, "price_index", "index")
-        own = Line(values_of(run.weekly, "retail_price"), "own retail", SERIES[2][0], SERIES[2][1])
+        own = Line(values_of(run.weekly, "retail_price"), "own retail", *SERIES[1])
         cut = [index[1]._replace(label="index, cut")] if len(index) > 1 else []
         unit_axis(axes[0], "price level")
         set_title(axes[0], "Prices", "price level")
@@ -181,19 +188,20 @@ def draw_cost(ax: Axes, run: Any) -> None:
     unit_axis(ax, "currency")
     per = time_axis(ax, len(run.weekly))
     parts = [smooth(values_of(run.weekly, f"unit_cost.{part}")) for part in COST_PARTS]
-    table = pd.concat(parts, axis=1).dropna()
-    if table.empty:
+    table = pd.concat(parts, axis=1)
+    if table.dropna().empty:
         say_missing(ax)
         return
     x = (table.index.to_numpy(dtype=float) + 1.0) / per
     shown = [k for k in range(len(COST_PARTS)) if table.iloc[:, k].abs().max() > 0.0]
     upper = np.cumsum(table.to_numpy()[:, shown], axis=1)
     lower = np.column_stack([np.zeros(len(table)), upper[:, :-1]])
+    last = int(np.flatnonzero(np.isfinite(upper).all(axis=1))[-1])
     ends = []
     for i, k in enumerate(shown):
         ax.fill_between(x, lower[:, i], upper[:, i], color=TINTS[k], linewidth=0.4, edgecolor="white")
-        ends.append((x[-1], (lower[-1, i] + upper[-1, i]) / 2.0, COST_PARTS[k], "#33404b"))
-    top = upper[:, -1].max()
+        ends.append((x[last], (lower[last, i] + upper[last, i]) / 2.0, COST_PARTS[k], INK))
+    top = np.nanmax(upper)
     if run.twin is not None:
         cut = smooth(values_of(run.twin, "unit_cost")).dropna()
         if not cut.empty:
@@ -214,7 +222,7 @@ def satisfaction_and_delivery(run: Any) -> Figure:
     draw(axes[3], run, "on_time_rate", "Delivered on time")
     set_title(axes[2], "Delivery", "days")
     unit_axis(axes[2], "days")
-    promised = Line(values_of(run.weekly, "promised_days"), "promised", *SERIES[2])
+    promised = Line(values_of(run.weekly, "promised_days"), "promised", *SERIES[1])
     draw_lines(axes[2], [Line(values_of(run.weekly, "delivery_days"), "actual"), promised], len(run.weekly))
     from_zero(axes[2])
     return figure
@@ -225,8 +233,8 @@ def sellers(run: Any) -> Figure:
     """Number of sellers, entries and exits by quarter, Gini and the top tenth's share."""
     figure, axes = panels(2, 2, 1.75)
     draw(axes[0], run, "active_sellers", "Third-party sellers")
-    draw(axes[2], run, "seller_gini", "Gini coefficient of sellers' sales")
-    draw(axes[3], run, "seller_top10_share", "Share of the top tenth in sellers' sales")
+    draw(axes[2], run, "seller_gini", "Gini coefficient of sellers' sales", fixed=(0.0, 1.0))
+    draw(axes[3], run, "seller_top10_share", "Share of the top tenth in sellers' sales", fixed=(0.0, 1.0))
     from_zero(axes[0])
     draw_turnover(axes[1], run)
     return figure
@@ -264,12 +272,23 @@ def money(run: Any) -> Figure:
     for ax in axes[:2]:
         if ax.lines:
             ax.axhline(0.0, color=GREY, linewidth=0.6)
-    set_title(axes[3], "Capabilities", "level, mean of platforms" if len(platform_names(run)) > 1 else "level")
-    unit_axis(axes[3], "share")
-    lines = [
-        Line(values_of(run.weekly, f"capability.{name}"), name, *SERIES[i % len(SERIES)], 1.3, False)
-        for i, name in enumerate(CAPABILITIES)
-    ]
-    draw_lines(axes[3], lines, len(run.weekly))
-    axes[3].set_ylim(0.0, 1.0)
+    draw_capabilities(axes[3], run)
     return figure
+
+
+def draw_capabilities(ax: Axes, run: Any) -> None:
+    """The level of each capability that was ever built; those that never were are named."""
+    set_title(ax, "Capabilities", "level, mean of platforms" if len(platform_names(run)) > 1 else "level")
+    unit_axis(ax, "share")
+    lines, never = [], []
+    for i, name in enumerate(CAPABILITIES):
+        line = Line(values_of(run.weekly, f"capability.{name}"), name, *SERIES[i % len(SERIES)], 1.3, False)
+        (never if (line.values == 0.0).all() else lines).append(line)
+    if lines:
+        draw_lines(ax, lines, len(run.weekly), fixed=(0.0, 1.0))
+    else:
+        time_axis(ax, len(run.weekly))
+        ax.set_ylim(0.0, 1.0)
+    if never:
+        words = f"never built: {', '.join(line.label for line in never)}"
+        ax.text(0.02, 0.95, words, transform=ax.transAxes, va="top", color=GREY, fontsize=6.5)

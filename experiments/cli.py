@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from experiments import commands_run, commands_scenarios
+from experiments import commands_ablate, commands_replay, commands_run, commands_scenarios
 from experiments.errors import sentences
 
 DISTRIBUTION = "marketplace-simulator"
@@ -30,6 +30,8 @@ EXAMPLES = """\b
 Examples:
   marketplace run tiny
   marketplace run amazon --twin --seed 7 --out results/first
+  marketplace replay results/first
+  marketplace ablate tiny --seeds 5
   marketplace scenarios list
   marketplace new my-world.toml
   marketplace scenarios check my-world.toml
@@ -70,6 +72,8 @@ def marketplace(
 
 
 app.command(epilog="Example: marketplace run tiny --twin --set platform.commission=0.2")(commands_run.run)
+app.command(epilog="Example: marketplace replay results/first")(commands_replay.replay)
+app.command(epilog="Example: marketplace ablate tiny --seeds 5")(commands_ablate.ablate)
 app.add_typer(commands_scenarios.scenarios, name="scenarios")
 app.command(epilog="Example: marketplace new my-world.toml")(commands_scenarios.new)
 app.command(epilog="Example: marketplace diff amazon tiny")(commands_scenarios.diff)

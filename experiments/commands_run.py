@@ -10,10 +10,10 @@ import typer
 from experiments.errors import INTERRUPTED, ResultsError
 
 if TYPE_CHECKING:
-    from experiments.runs import Outcome, Stop
+    from experiments.runs import Outcome
     from marketplace.scenario import Scenario
 
-SCENARIO = typer.Argument(metavar="[SCENARIO]", help="Name of a shipped scenario, or a path.")
+SCENARIO = typer.Argument(metavar="SCENARIO", help="Name of a shipped scenario, or a path.")
 SET = typer.Option("--set", metavar="PATH=VALUE", help="Change a field of the scenario; may be repeated.")
 WEEKS = typer.Option("--weeks", help="Length of the run, in weeks (run.weeks).")
 IMPORT = typer.Option("--import", metavar="FILE", help="Bring in policies of your own; executes the file.")
@@ -37,24 +37,25 @@ def run(
     """Run a scenario, print its scorecard, and leave a folder of results with a report."""
     from experiments.folders import whole_folder
     from experiments.progress import progress_for
-    from experiments.results import Kept, write_run
-    from experiments.runs import Stop, announce_compilation, carry_out
+    from experiments.results import Kept, add_report, write_run
+    from experiments.runs import Stop, carry_out, compiled_already
 
     world = read_scenario(scenario, changes or [], {"run.weeks": weeks, "run.seed": seed}, imports or [])
-    kept = Kept.of(world, imports or [])
-    progress = progress_for(quiet)
+    kept, progress = Kept.of(world, imports or []), progress_for(quiet)
     with Stop() as stop, whole_folder(out, world.name, force=force) as place:
-        announce_compilation(progress.say)
+        copies = kept.copy_to(place.aside)
+        compiled_already(progress.say)
         if twin and world.run.weeks <= world.flywheel.reference_week:
-            progress.say(f"the twin is the same to the end: {_too_short(world)}")
-        outcome = carry_out(world, twin=twin, stop=stop, progress=progress)
-        write_run(place.aside, outcome, kept, csv=csv)
-        mistake = _report(place.aside, stop, progress)
+            progress.say(f"the twin will be the same to the end: {too_short(world)}")
+        outcome = carry_out(world, twin_weeks=world.run.weeks if twin else 0, stop=stop, progress=progress)
+        write_run(place.aside, outcome, copies, csv=csv)
+        mistake = add_report(place.aside)
     if not quiet:
         from experiments.scorecard import print_scorecard
 
         print_scorecard(outcome)
-    conclude(outcome, place.path, quiet, mistake)
+    say_where(place.path, quiet, mistake)
+    conclude(outcome, place.path, mistake)
 
 
 def read_scenario(name: str, changes: list[str], flags: dict[str, Any], imports: list[Path]) -> Scenario:
@@ -76,8 +77,15 @@ def read_scenario(name: str, changes: list[str], flags: dict[str, Any], imports:
     return load_scenario(name, stated | {path: value for path, value in flags.items() if value is not None})
 
 
-def conclude(outcome: Outcome, path: Path, quiet: bool, mistake: Exception | None) -> None:
-    """Say where the results lie, and end as the run ended.
+def say_where(path: Path, quiet: bool, mistake: Exception | None = None) -> None:
+    """Say where the results and their report lie."""
+    typer.echo(str(path) if quiet else f"results: {path}")
+    if not quiet and mistake is None:
+        typer.echo(f"report:  {path / 'report.html'}")
+
+
+def conclude(outcome: Outcome, path: Path, mistake: Exception | None = None) -> None:
+    """End the command as the run ended.
 
     Raises
     ------
@@ -86,31 +94,21 @@ def conclude(outcome: Outcome, path: Path, quiet: bool, mistake: Exception | Non
     ResultsError
         After a failed run.
     """
-    if quiet:
-        typer.echo(str(path))
-    else:
-        typer.echo(f"results: {path}")
-        if mistake is None:
-            typer.echo(f"report:  {path / 'report.html'}")
-    done = f"{outcome.weeks_done:,} of {outcome.scenario.run.weeks:,} weeks"
+    done = f"{path} holds {outcome.weeks_done:,} of {outcome.scenario.run.weeks:,} weeks"
+    if outcome.twin is not None:
+        done += f" and {len(outcome.twin):,} of the twin's"
     if outcome.status == "interrupted":
-        typer.echo(f"marketplace: interrupted; {path} holds {done}{_twin_done(outcome)}", err=True)
+        typer.echo(f"marketplace: interrupted; {done}", err=True)
         raise typer.Exit(INTERRUPTED)
-    if outcome.status == "failed":
-        raise ResultsError(f"{outcome.error}; {path} holds {done}") from outcome.cause
+    if isinstance(outcome.failure, ResultsError):
+        raise ResultsError(f"{outcome.failure}; {done}")
+    if outcome.failure is not None:
+        raise outcome.failure
     if mistake is not None:
         raise mistake
 
 
-def _twin_done(outcome: Outcome) -> str:
-    return "" if outcome.twin is None else f" and {len(outcome.twin):,} of the twin"
-
-
-def _too_short(world: Scenario) -> str:
-    return f"run.weeks = {world.run.weeks} ends before valves shut (flywheel.reference_week = {world.flywheel.reference_week})"
-
-
-def _report(folder: Path, stop: Stop, progress: Any) -> Exception | None:
-    from experiments.results import add_report
-
-    return add_report(folder)
+def too_short(world: Scenario) -> str:
+    """Why valves that shut at the reference week would change nothing."""
+    week = world.flywheel.reference_week
+    return f"run.weeks = {world.run.weeks} and valves carry on until flywheel.reference_week = {week}"

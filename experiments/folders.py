@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +18,7 @@ MARK = "provenance.json"
 """The file by which a results folder is known."""
 
 
+@dataclass
 class Place:
     """Where a results folder will stand, and the folder aside in which it is made.
 
@@ -24,12 +27,11 @@ class Place:
     aside : Path
         The folder to write into.
     path : Path
-        Where it stands once the context of `whole_folder` has been left without an error.
+        Where it stands once the context of `whole_folder` has been left without an error, as the user says it.
     """
 
-    def __init__(self, aside: Path, path: Path) -> None:
-        self.aside = aside
-        self.path = path
+    aside: Path
+    path: Path
 
 
 @contextmanager
@@ -54,21 +56,24 @@ def whole_folder(wanted: Path | None, stem: str = "run", *, force: bool = False)
     OSError
         If something stands there, the place cannot be written, or the disk is full. It names the folder asked for.
     """
-    path = _free_name(stem) if wanted is None else _real(wanted)
-    shown = str(path if wanted is None else wanted)
+    shown = _free_name(stem) if wanted is None else wanted
+    path = _real(shown)
     made: list[Path] = []
     aside = None
     try:
         _refuse_what_stands(path, force)
         made = _make_parents(path.parent)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name[:100]}-", dir=path.parent))
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=path.parent))
         os.chmod(aside, 0o777 & ~_umask())  # mkdtemp lets nobody else in
-        place = Place(aside, path)
+        place = Place(aside, shown)
         yield place
-        _put_in_place(place, force, numbered=wanted is None)
+        if wanted is None:
+            place.path = _put_in_first_free(aside, shown)
+        else:
+            _put_in_place(aside, path, force)
         aside, made = None, []
     except OSError as error:
-        raise OSError(error.errno, _reason(error), shown) from error
+        raise OSError(error.errno, _reason(error), str(shown)) from error
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)
@@ -77,7 +82,8 @@ def whole_folder(wanted: Path | None, stem: str = "run", *, force: bool = False)
 
 
 def _free_name(stem: str) -> Path:
-    name = f"{stem.replace('/', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
+    plain = re.sub(r"[^\w-]+", "-", stem)[:60].strip("-") or "run"  # a scenario may be called anything
+    name = f"{plain}-{datetime.now():%Y%m%d-%H%M%S}"
     return next(path for path in _numbered(RESULTS / name) if not os.path.lexists(path))
 
 
@@ -108,6 +114,9 @@ def _refuse_what_stands(path: Path, force: bool) -> None:
 def _make_parents(folder: Path) -> list[Path]:
     """Make a folder and its parents; return those that were missing, innermost first."""
     missing = [p for p in (folder, *folder.parents) if not os.path.lexists(p)]
+    standing = missing[-1].parent if missing else folder
+    if not standing.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     folder.mkdir(parents=True, exist_ok=True)
     return missing
 
@@ -119,24 +128,24 @@ def _remove_if_empty(folder: Path) -> None:
         return
 
 
-def _put_in_place(place: Place, force: bool, numbered: bool) -> None:
+def _put_in_first_free(aside: Path, wanted: Path) -> Path:
+    """Rename the folder; a run that began in the same second may have taken the name meanwhile."""
+    return next(path for path in _numbered(wanted) if _rename(aside, path))
+
+
+def _put_in_place(aside: Path, path: Path, force: bool) -> None:
     """Rename the folder to where it belongs; an older one goes only when the new one stands."""
-    if numbered:  # a run that began in the same second may have taken the name
-        for path in _numbered(place.path):
-            if _rename(place.aside, path):
-                place.path = path
-                return
-    _refuse_what_stands(place.path, force)
+    _refuse_what_stands(path, force)
     old = None
-    if os.path.lexists(place.path):
-        old = Path(tempfile.mkdtemp(prefix=f".{place.path.name[:100]}-old-", dir=place.path.parent))
-        os.rename(place.path, old)  # onto the empty folder, which makes room for it
+    if os.path.lexists(path):
+        old = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-old-", dir=path.parent))
+        os.rename(path, old)  # onto the empty folder, which makes room for it
     try:
-        if not _rename(place.aside, place.path):
+        if not _rename(aside, path):
             raise FileExistsError(errno.EEXIST, "this folder has appeared meanwhile")
     except BaseException:
         if old is not None:
-            os.rename(old, place.path)
+            os.rename(old, path)
         raise
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)

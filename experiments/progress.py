@@ -20,12 +20,6 @@ class Progress:
         """Tell a sentence."""
 
     @contextmanager
-    def weeks(self, label: str, end: int) -> Iterator[Callable[[int], None]]:
-        """Follow the weeks of a run; gives a function to be called with the number of weeks done."""
-        with self.follow(label, end, "weeks") as done:
-            yield done
-
-    @contextmanager
     def follow(self, label: str, end: int, unit: str) -> Iterator[Callable[[int], None]]:
         """Follow ``end`` pieces of work; gives a function to be called with the number of pieces done."""
         yield lambda count: None

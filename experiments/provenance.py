@@ -19,7 +19,7 @@ HOUSE = Path(__file__).resolve().parent.parent
 
 
 def versions() -> dict[str, str]:
-    """Version of every package that a result can depend on, and of Python; those not installed are left out."""
+    """Version of Python and of every package that a result can depend on; those not installed are left out."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +102,17 @@ class Kept:
         return cls([Path(path).expanduser() for path in imports], inputs)
 
     def copy_to(self, folder: Path) -> dict[str, list[dict[str, str]]]:
-        """Copy the files; return ``imports`` and ``inputs`` as the provenance states them."""
+        """Copy the files; return ``imports`` and ``inputs`` as the provenance states them.
+
+        To be called before the run, so that what is kept is what was used, whatever is edited meanwhile.
+
+        Raises
+        ------
+        ResultsError
+            If a file cannot be read.
+        OSError
+            If the copy cannot be written.
+        """
         rows: dict[str, list[dict[str, str]]] = {"imports": [], "inputs": []}
         for path in self.imports:
             rows["imports"].append(_copy(path, folder, "imports"))
@@ -113,11 +122,15 @@ class Kept:
 
 
 def _copy(path: Path, folder: Path, below: str) -> dict[str, str]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
     (folder / below).mkdir(exist_ok=True)
     target, number = folder / below / path.name, 2
     while target.exists():  # two files of the same name from different folders
         target, number = target.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
-    shutil.copyfile(path, target)
+    target.write_bytes(content)
     return {"file": f"{below}/{target.name}", "sha256": sha256(target)}
 
 
@@ -139,7 +152,7 @@ def provenance_of(outcome: Outcome, kept: Mapping[str, Any], kind: str = "run") 
         "schema": SCHEMA,
         "kind": kind,
         "status": outcome.status,
-        "error": outcome.error or None,
+        "failure": None if outcome.failure is None else str(outcome.failure) or type(outcome.failure).__name__,
         "scenario": outcome.scenario.name,
         "scenario_sha256": outcome.scenario.hash(),
         "seed": outcome.scenario.run.seed,
@@ -159,8 +172,23 @@ def provenance_of(outcome: Outcome, kept: Mapping[str, Any], kind: str = "run") 
     }
 
 
-def write_run(folder: Path, outcome: Outcome, kept: Kept, *, kind: str = "run", csv: bool = False) -> dict[str, Any]:
-    """Write everything but the report into an empty folder; return the provenance.
+def write_run(
+    folder: Path, outcome: Outcome, kept: Mapping[str, Any], *, kind: str = "run", csv: bool = False
+) -> None:
+    """Write everything but the report into a folder that holds what `Kept.copy_to` put there.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to write.
+    outcome : Outcome
+        What was run.
+    kept : mapping
+        The rows of `Kept.copy_to`.
+    kind : str
+        ``run`` or ``ablation``.
+    csv : bool
+        Whether to write the weekly tables as CSV, too.
 
     Raises
     ------
@@ -180,9 +208,19 @@ def write_run(folder: Path, outcome: Outcome, kept: Kept, *, kind: str = "run", 
         outcome.weekly.to_csv(folder / "weekly.csv", index=False)
         if outcome.twin is not None:
             outcome.twin.to_csv(folder / "twin.csv", index=False)
-    provenance = provenance_of(outcome, kept.copy_to(folder), kind)
-    write_json(folder / MARK, provenance)
-    return provenance
+    write_json(folder / MARK, provenance_of(outcome, kept, kind))
+
+
+def write_ablation(folder: Path, runs: pd.DataFrame, statement: Mapping[str, Any]) -> None:
+    """Add the tables of an ablation to a folder.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written.
+    """
+    runs.to_parquet(folder / "ablation.parquet", index=False)
+    write_json(folder / "ablation.json", statement)
 
 
 def add_report(folder: Path) -> Exception | None:
@@ -193,10 +231,7 @@ def add_report(folder: Path) -> Exception | None:
     OSError
         If the disk is full or the folder cannot be written.
     """
-    try:
-        from experiments.report import write_report
-    except ModuleNotFoundError:
-        return None
+    from experiments.report import write_report
 
     try:
         write_report(folder)

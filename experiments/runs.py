@@ -6,11 +6,13 @@ import gc
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
+
+from experiments.errors import ResultsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,10 +65,8 @@ class Outcome:
         Tables; the weeks of ``weekly`` and ``twin`` are whole weeks. None where there is none.
     reference : dict of str to float
         Utility that satisfaction scores refer to, by platform.
-    error : str
-        What went wrong in a failed run, in a sentence.
-    cause : Exception or None
-        The exception itself.
+    failure : Exception or None
+        What ended a failed run.
     started, ended : datetime
         In UTC.
     """
@@ -78,8 +78,7 @@ class Outcome:
     twin: pd.DataFrame | None = None
     network: pd.DataFrame | None = None
     orders: pd.DataFrame | None = None
-    error: str = ""
-    cause: Exception | None = None
+    failure: Exception | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -90,18 +89,18 @@ class Outcome:
 
 
 def carry_out(
-    scenario: Scenario, *, twin: bool = False, weeks: int | None = None, stop: Stop, progress: Progress
+    scenario: Scenario, *, weeks: int | None = None, twin_weeks: int = 0, stop: Stop, progress: Progress
 ) -> Outcome:
     """Run a scenario and, where it is wanted, its twin: the same world and luck with all valves shut.
 
     Parameters
     ----------
     scenario : Scenario
-        Its ``run.seed`` and ``run.weeks`` hold.
-    twin : bool
-        Whether to run the twin after it.
+        Its ``run.seed`` holds.
     weeks : int or None
-        Stop after so many weeks (a replay of an interrupted run); None lives to the end.
+        Length of the run, in weeks; None takes ``run.weeks``. A shorter run is marked interrupted.
+    twin_weeks : int
+        Length of the twin, in weeks; 0 for none.
     stop : Stop
         Asked between two weeks.
     progress : Progress
@@ -111,97 +110,146 @@ def carry_out(
     ------
     ScenarioError
         If the world cannot be made.
+    ResultsError
+        If a file of the user's own fails before a week is done.
     """
-    from marketplace.model import MarketplaceModel
-
     started, end = datetime.now(UTC), scenario.run.weeks if weeks is None else weeks
-    model = MarketplaceModel(scenario)
-    failure = live_through(model, end, stop, progress, scenario.name)
-    outcome = _outcome_of(model, end, failure)
+    model = make_world(scenario)
+    failure = _follow(model, end, stop, progress, scenario.name)
+    outcome = outcome_of(model, failure)
     outcome.started = started
     del model
     gc.collect()  # a model is a cycle; the twin needs its room
-    if twin and outcome.status == "complete":
-        _add_twin(outcome, end, stop, progress)
+    if twin_weeks and outcome.weeks_done == end:
+        _add_twin(outcome, twin_weeks, stop, progress)
     outcome.ended = datetime.now(UTC)
     return outcome
 
 
+def make_world(scenario: Scenario, shut: Sequence[str] = ()) -> MarketplaceModel:
+    """Make a world at launch, with the valves on some links shut from the reference week on.
+
+    Raises
+    ------
+    ScenarioError
+        If the world cannot be made.
+    ResultsError
+        If a file of the user's own fails.
+    """
+    from marketplace.model import MarketplaceModel
+
+    try:
+        model = MarketplaceModel(scenario)
+    except Exception as error:
+        raise in_a_sentence(error, 0) from None
+    for link in shut:
+        model.flywheel[link].shut()
+    return model
+
+
 def live_through(
-    model: MarketplaceModel, end: int, stop: Stop, progress: Progress, label: str
+    model: MarketplaceModel, end: int, asked: Callable[[], bool], done: Callable[[int], None]
 ) -> Exception | None:
-    """Live to the end of week ``end`` or until `stop` is asked; return the exception that ended it early, if any."""
-    with progress.weeks(label, end) as done:
-        while model.week < end and not stop.asked:
-            try:
-                model.step()
-            except Exception as error:
-                if model.week <= 1:
-                    raise  # there is nothing to keep
-                return error
-            stop.worth_keeping = True
-            done(model.week)
+    """Live to the end of week ``end``, or until asked to stop; return the exception that ended it early, if any.
+
+    Parameters
+    ----------
+    model : MarketplaceModel
+        The world.
+    end : int
+        Last week.
+    asked : callable
+        Asked between two weeks whether to stop.
+    done : callable
+        Called with the number of weeks after each.
+
+    Raises
+    ------
+    Exception
+        What fails before one week is whole, because then there is nothing to keep.
+    """
+    while model.week < end and not asked():
+        try:
+            model.step()
+        except Exception as error:
+            failure = in_a_sentence(error, model.week)
+            if model.week > 1:
+                return failure
+            raise failure from None
+        done(model.week)
     return None
 
 
-def _outcome_of(model: MarketplaceModel, end: int, failure: Exception | None) -> Outcome:
+def _follow(model: MarketplaceModel, end: int, stop: Stop, progress: Progress, label: str) -> Exception | None:
+    with progress.follow(label, end, "weeks") as done:
+
+        def told(week: int) -> None:
+            stop.worth_keeping = True
+            done(week)
+
+        return live_through(model, end, lambda: stop.asked, told)
+
+
+def outcome_of(model: MarketplaceModel, failure: Exception | None = None) -> Outcome:
+    """What a world has come to: at the end of a week, or, after a failure, in the whole weeks before it."""
     from marketplace.network import edge_table
 
-    weekly = model.weekly
+    weekly, scenario = model.weekly, model.scenario
     reference = dict(zip(model.platform_names, map(float, model.reference), strict=True))
-    outcome = Outcome(model.scenario, weekly, reference)
+    outcome = Outcome(scenario, weekly, reference)
     if failure is not None:
         # The world stopped in the middle of a week: only whole weeks are kept, and no network.
-        outcome.status, outcome.error, outcome.cause = "failed", sentence_of(failure, model.week), failure
+        outcome.status, outcome.failure = "failed", failure
     else:
-        outcome.status = "complete" if len(weekly) == end else "interrupted"
+        outcome.status = "complete" if len(weekly) == scenario.run.weeks else "interrupted"
         outcome.network = edge_table(model)
-    if model.scenario.run.record_orders:
+    if scenario.run.record_orders:
         orders = model.orders()
         outcome.orders = orders[orders["week"] <= len(weekly)]
     return outcome
 
 
 def _add_twin(outcome: Outcome, end: int, stop: Stop, progress: Progress) -> None:
-    from marketplace.model import MarketplaceModel
+    from marketplace.sections import LINKS
 
-    model = MarketplaceModel(outcome.scenario)
-    model.flywheel.shut_all()
-    failure = live_through(model, end, stop, progress, f"{outcome.scenario.name}, loop cut")
+    model = make_world(outcome.scenario, LINKS)
+    failure = _follow(model, end, stop, progress, f"{outcome.scenario.name}, loop cut")
     outcome.twin = model.weekly
     if failure is not None:
-        outcome.status, outcome.error = "failed", f"in the twin, {sentence_of(failure, model.week)}"
-        outcome.cause = failure
-    elif len(outcome.twin) < end:
+        outcome.status, outcome.failure = "failed", failure
+    elif len(outcome.twin) < outcome.scenario.run.weeks:
         outcome.status = "interrupted"
 
 
-def sentence_of(error: Exception, week: int) -> str:
-    """What ended a run, in a sentence: where in a file of the user's own, if it was there."""
+def in_a_sentence(error: Exception, week: int) -> Exception:
+    """What the user can mend as a `ResultsError`; any other error as it is, because it is a mistake of ours."""
+    where = _own_line_of(error)
+    if isinstance(error, MemoryError):
+        return ResultsError(f"there is not enough memory for this world: week {week} failed")
+    if not where or isinstance(error, ResultsError):
+        return error
     reason = " ".join(str(error).split()).rstrip(".")
     what = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-    where = own_line_of(error)
-    return f"{where} failed in week {week} with {what}" if where else f"week {week} failed with {what}"
+    return ResultsError(f"{where} failed in week {week} with {what}")
 
 
-def own_line_of(error: BaseException) -> str:
+def _own_line_of(error: BaseException) -> str:
     """``file, line n,`` of the last line in a file brought by ``--import`` that an error passed through, or nothing."""
-    from agents.plugins import REGISTRIES
-
-    brought = {vars(cls).get("__module__", "") for registry in REGISTRIES for cls in registry.values()}
     found = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
-        module = frame.f_globals.get("__name__", "")
-        if module.startswith("_import_") and module in brought:
+        if frame.f_globals.get("__name__", "").startswith("_import_"):
             found = f"{frame.f_code.co_filename}, line {line},"
     return found
 
 
-def announce_compilation(say: Callable[[str], None]) -> None:
-    """Say that the first run of these sources takes longer, and why."""
+def compiled_already(say: Callable[[str], None]) -> bool:
+    """Whether the rules are compiled; if not, say that the first week takes longer, and why."""
     from agents import compiled
 
     if compiled.PLAIN:
         say("running uncompiled (MARKETPLACE_PLAIN=1): slow, and the same to the last bit")
-    elif not compiled.is_cached():
+        return True
+    if not compiled.is_cached():
         say("compiling rules, once for these sources: about half a minute")
+        return False
+    return True

@@ -41,7 +41,7 @@ YEAR = 52
 CURVE = 14  # characters
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.-=*#"
-NARROWEST = 96  # characters; where there is no terminal, nothing need be squeezed
+NARROWEST = 100  # characters; where there is no terminal, nothing need be squeezed
 
 
 def print_scorecard(outcome: Outcome) -> None:
@@ -52,17 +52,18 @@ def print_scorecard(outcome: Outcome) -> None:
     weekly, twin = outcome.weekly, outcome.twin
     first, last = _span(weekly.head(YEAR)), _span(weekly.tail(YEAR))
     state = "" if outcome.status == "complete" else f", {outcome.status}"
-    table = Table(title=f"{outcome.scenario.name}, seed {outcome.scenario.run.seed}{state}", box=None, title_justify="left")
+    title = f"{outcome.scenario.name}, seed {outcome.scenario.run.seed}{state}"
+    table = Table(title=title, box=None, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column(first, justify="right", no_wrap=True)
     table.add_column(last, justify="right", no_wrap=True)
     if twin is not None:
-        table.add_column("loop cut", justify="right", no_wrap=True)
+        table.add_column("loop\ncut", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column(f"weeks 1-{len(weekly)}", no_wrap=True)
+    table.add_column(f"weeks\n1-{len(weekly)}", no_wrap=True)
     for row in rows(weekly, twin, _signs(console)):
         table.add_row(*row)
-    console.print(table, markup=False)
+    console.print(table)
 
 
 def make_console() -> Console:
@@ -88,7 +89,9 @@ def rows(weekly: pd.DataFrame, twin: pd.DataFrame | None, signs: str = BLOCKS) -
     for name, label in HEADLINES.items():
         unit = BY_NAME[name].unit
         cells = [number(year[name], unit) for year in (first, last, cut) if year is not None]
-        out.append([label, *cells, _unit(unit, BY_NAME[name].rule), sparkline(weekly[name].to_numpy(), signs=signs)])
+        name_of = f"{label}, sum" if BY_NAME[name].rule == "sum" else label
+        shown = {"share": "%", "1": ""}.get(unit, unit)
+        out.append([name_of, *cells, shown, sparkline(weekly[name].to_numpy(), signs=signs)])
     return out
 
 
@@ -130,10 +133,4 @@ def _signs(console: Console) -> str:
 
 
 def _span(weekly: pd.DataFrame) -> str:
-    return f"weeks {weekly['week'].iloc[0]}-{weekly['week'].iloc[-1]}"
-
-
-def _unit(unit: str, rule: str) -> str:
-    if unit in ("share", "1"):
-        return "%" if unit == "share" else ""
-    return f"{unit} a year" if rule == "sum" else unit
+    return f"weeks\n{weekly['week'].iloc[0]}-{weekly['week'].iloc[-1]}"

@@ -6,27 +6,17 @@ import math
 
 import numpy as np
 
-from agents.chance import JOIN, draw
-from agents.compiled import loop, prange, rule
+from agents.chance import JOIN, draw, first_uniform
+from agents.compiled import block_rule, loop, prange, rule
 from agents.customer import (
     ACTIVE,
     ADVERTISING,
     LAPSED,
-    POTENTIAL,
     REFERRAL,
     WORD_OF_MOUTH,
     hazard_of_joining,
 )
 from marketplace.search import BLOCK
-
-
-@rule
-def channel_of(u, advertising, word, referral):  # type: ignore[no-untyped-def]
-    """Attribute a newcomer to one channel in proportion to the channels' integrated hazards."""
-    mark = u * (advertising + word + referral)
-    if mark < advertising:
-        return ADVERTISING
-    return WORD_OF_MOUTH if mark < advertising + word else REFERRAL
 
 
 @rule
@@ -36,40 +26,60 @@ def integrated(hazard):  # type: ignore[no-untyped-def]
 
 
 @rule
+def channel_of(u, p, q, referral, reached, well_mixed):  # type: ignore[no-untyped-def]
+    """Attribute a newcomer to one channel in proportion to the channels' hazards, integrated where they multiply."""
+    advertising, word, told = p, reached * q, reached * referral
+    if not well_mixed:
+        advertising, word, told = integrated(p), reached * integrated(q), reached * integrated(referral)
+    mark = u * (advertising + word + told)
+    if mark < advertising:
+        return ADVERTISING
+    return WORD_OF_MOUTH if mark < advertising + word else REFERRAL
+
+
+@block_rule
 def adopt_block(  # type: ignore[no-untyped-def]
     block, seed, week, key, status, channel, joined, recommends, satisfaction, felt, indptr, indices, p,
     q, referral, well_mixed, advocates, win_back, launch, joined_now,
 ):  # fmt: skip
     """Do the work of `adopt` for one block of customers."""
-    customers = status.size
+    first = block * BLOCK
+    last = min(status.size, first + BLOCK)
     joined_now[block, :] = 0
-    for row in range(block * BLOCK, min(customers, (block + 1) * BLOCK)):
+    u_joins = np.empty(BLOCK)
+    for row in range(first, last):  # a loop of its own, so that it is vectorised
+        u_joins[row - first] = first_uniform(seed, JOIN, key[row], week)
+    for row in range(first, last):
         if status[row] == ACTIVE:
             continue
-        neighbours = 0.0
-        if well_mixed:
-            hazard = min(1.0, p + q * advocates + referral * advocates)
-            word, told = q * advocates, referral * advocates
-            advertising = p
-        else:
-            for k in range(indptr[row], indptr[row + 1]):
-                neighbours += recommends[indices[k]]
-            hazard = hazard_of_joining(p, q, neighbours, referral)
-            word, told = neighbours * integrated(q), neighbours * integrated(referral)
-            advertising = integrated(p)
-        u_join, u_channel, _, _ = draw(seed, JOIN, key[row], week)
+        u_join = u_joins[row - first]
+        appeal = 1.0
         if status[row] == LAPSED:
             best = 0.0
             for m in range(satisfaction.shape[1]):
                 best = max(best, min(1.0, satisfaction[row, m] * felt[m]))
-            if u_join < min(1.0, win_back * hazard * best / launch):
-                status[row] = ACTIVE
-                joined_now[block, joined_now.shape[1] - 1] += 1
-        elif status[row] == POTENTIAL and u_join < hazard:
-            status[row] = ACTIVE
+            appeal = win_back * best / launch
+        reached = 1.0 if well_mixed else float(indptr[row + 1] - indptr[row])
+        if u_join >= appeal * (p + reached * (q + referral)):  # more than the hazard can be: most are spared the rest
+            continue
+        reached = advocates
+        if not well_mixed:
+            reached = 0.0
+            for k in range(indptr[row], indptr[row + 1]):
+                reached += recommends[indices[k]]
+        hazard = min(1.0, p + reached * (q + referral))
+        if not well_mixed:
+            hazard = hazard_of_joining(p, q, reached, referral)
+        if u_join >= min(1.0, appeal * hazard):
+            continue
+        if status[row] == LAPSED:
+            joined_now[block, joined_now.shape[1] - 1] += 1
+        else:
+            _, u_channel, _, _ = draw(seed, JOIN, key[row], week)
             joined[row] = week
-            channel[row] = channel_of(u_channel, advertising, word, told)
+            channel[row] = channel_of(u_channel, p, q, referral, reached, well_mixed)
             joined_now[block, channel[row]] += 1
+        status[row] = ACTIVE
 
 
 @loop(parallel=True)

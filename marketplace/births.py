@@ -58,7 +58,8 @@ def traits_of(model: MarketplaceModel, week: int, count: int) -> Traits:
         np.clip(listings, 1, settings.listings_max).astype(np.int64),
         np.searchsorted(model.pricing_cdf, u[:, 3], side="right").astype(np.int8),
         settings.mode_taste_sd * normals(more[:, 0]),
-        np.minimum(-settings.ad_bid * np.log(more[:, 1]), 0.5),
+        # A bid and the highest commission together always leave something of the price.
+        np.minimum(-settings.ad_bid * np.log(more[:, 1]), 0.5 * (1.0 - model.commission.max())),
         np.where(
             more[:, 2] < settings.multi_home,
             -1,

@@ -46,7 +46,7 @@ def markup_against(worth, log_rivals):  # type: ignore[no-untyped-def]
 
 @rule
 def log_sum_beside(worth, markup, count, skip, log_outside):  # type: ignore[no-untyped-def]
-    """Return the log-sum of ``count`` firms and the outside option, firm ``skip`` left out; -inf where nothing is left."""
+    """Return the log-sum of ``count`` firms but ``skip`` and of the outside option; -inf where nothing is left."""
     peak = log_outside
     for j in range(count):
         if j != skip:

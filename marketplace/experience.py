@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.chance import LAPSE, REVIEW, draw, normal
-from agents.compiled import loop, prange, rule
+from agents.chance import LAPSE, REVIEW, draw, first_uniform, normal
+from agents.compiled import block_rule, loop, prange, rule
 from agents.customer import (
     ACTIVE,
     LAPSED,
@@ -53,7 +53,7 @@ def strengthen_tie(row, offer, seller, offer_seller, tie_offer, tie_weight, rule
     tie_weight[row, slot] += rules.tie_gain * (1.0 - tie_weight[row, slot])
 
 
-@rule
+@block_rule
 def experience_block(  # type: ignore[no-untyped-def]
     block, week, visits, each, first_order, outcome, late, returned, reference, kept_share, rules,
     offer_seller, satisfaction, tie_offer, tie_weight, orders, last_order, quarters, repeats,
@@ -99,7 +99,7 @@ def experience(  # type: ignore[no-untyped-def]
         )  # fmt: skip
 
 
-@rule
+@block_rule
 def lapse_block(  # type: ignore[no-untyped-def]
     block, seed, week, key, status, satisfaction, leniency, recommends, seen_visits, seen_adoption, rules,
     counts, sums,
@@ -109,7 +109,12 @@ def lapse_block(  # type: ignore[no-untyped-def]
     platforms = satisfaction.shape[1]
     counts[block, :] = 0
     sums[block, :] = 0.0
-    for row in range(block * BLOCK, min(customers, (block + 1) * BLOCK)):
+    first = block * BLOCK
+    last = min(customers, first + BLOCK)
+    u_lapses = np.empty(BLOCK)
+    for row in range(first, last):  # a loop of its own, so that it is vectorised
+        u_lapses[row - first] = first_uniform(seed, LAPSE, key[row], week)
+    for row in range(first, last):
         if status[row] != ACTIVE:
             continue
         best = 0.0
@@ -117,8 +122,7 @@ def lapse_block(  # type: ignore[no-untyped-def]
         for m in range(platforms):
             best = max(best, min(1.0, satisfaction[row, m] * seen_visits[m]))
             told = max(told, min(1.0, satisfaction[row, m] * seen_adoption[m]))
-        u_lapse, _, _, _ = draw(seed, LAPSE, key[row], week)
-        if u_lapse < lapse_hazard(best, rules):
+        if u_lapses[row - first] < lapse_hazard(best, rules):
             status[row] = LAPSED
             recommends[row] = 0
             counts[block, 0] += 1
@@ -172,7 +176,7 @@ def review(  # type: ignore[no-untyped-def]
         if u_review >= rules.review_rate:
             continue
         row = offer[order]
-        felt = stars(normal(u_stars), quality[row], days[order] - days_normal[order], late[order] != 0, rules)
+        felt = stars(normal(u_stars), quality[row], days[order] - days_normal[row], late[order] != 0, rules)
         given[order] = np.int8(felt)
         who = seller[row]
         if who >= 0:

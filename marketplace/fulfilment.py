@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.chance import DELIVERY, draw, normal
-from agents.compiled import loop, prange
+from agents.compiled import block_rule, loop, prange
 from agents.customer import chance_of_return
 from marketplace.search import BLOCK, Visits
 
@@ -43,18 +43,24 @@ class Tally(NamedTuple):
     returned: Ints
 
 
+@block_rule
+def gather_block(block, visits, each, first_order, orders):  # type: ignore[no-untyped-def]
+    """Gather the orders of one block of customers."""
+    order = first_order[block]
+    start = block * BLOCK * each
+    for slot in range(start, start + visits.count[block]):
+        if visits.offer[slot] >= 0:
+            orders.customer[order] = visits.customer[slot]
+            orders.offer[order] = visits.offer[slot]
+            orders.distance[order] = visits.distance[slot]
+            orders.surplus[order] = visits.surplus[slot]
+            order += 1
+
+
 @loop(parallel=True)
-def _gather(visits, each, first_order, customer, offer, distance, surplus):  # type: ignore[no-untyped-def]
+def _gather(visits, each, first_order, orders):  # type: ignore[no-untyped-def]
     for block in prange(visits.count.size):
-        order = first_order[block]
-        start = block * BLOCK * each
-        for slot in range(start, start + visits.count[block]):
-            if visits.offer[slot] >= 0:
-                customer[order] = visits.customer[slot]
-                offer[order] = visits.offer[slot]
-                distance[order] = visits.distance[slot]
-                surplus[order] = visits.surplus[slot]
-                order += 1
+        gather_block(block, visits, each, first_order, orders)
 
 
 def gather_orders(visits: Visits, each: int) -> tuple[Orders, Ints]:
@@ -71,7 +77,7 @@ def gather_orders(visits: Visits, each: int) -> tuple[Orders, Ints]:
         np.zeros(count, np.int8),
         np.zeros(count, np.int8),
     )
-    _gather(visits, each, first_order, orders.customer, orders.offer, orders.distance, orders.surplus)
+    _gather(visits, each, first_order, orders)
     return orders, first_order
 
 
@@ -112,10 +118,24 @@ def meet_stock(seed, week, key, customer, offer, outcome, stock, demanded, sold)
             stock[offer[order]] -= 1
 
 
+@block_rule
+def deliver_block(block, seed, week, key, orders, median, promised, spread, quality, rules):  # type: ignore[no-untyped-def]
+    """Deliver one block of orders; see `deliver`."""
+    for order in range(block * BLOCK, min(orders.offer.size, (block + 1) * BLOCK)):
+        if orders.outcome[order] == DELIVERED:
+            row = orders.offer[order]
+            u_days, _, u_return, _ = draw(seed, DELIVERY, key[orders.customer[order]], week)
+            took = median[row]
+            if spread[row] > 0.0 and took > 0.0:
+                took *= math.exp(spread[row] * normal(u_days))
+            orders.days[order] = took
+            orders.late[order] = 1 if took > promised[row] else 0
+            if u_return < chance_of_return(orders.distance[order], -quality[row], rules):
+                orders.returned[order] = 1
+
+
 @loop(parallel=True)
-def deliver(  # type: ignore[no-untyped-def]
-    seed, week, key, customer, offer, distance, outcome, days, late, returned, median, promised, spread, quality, rules
-):
+def deliver(seed, week, key, orders, median, promised, spread, quality, rules):  # type: ignore[no-untyped-def]
     """Draw delivery days, lateness and returns of the orders that were filled.
 
     Parameters
@@ -123,17 +143,8 @@ def deliver(  # type: ignore[no-untyped-def]
     median, promised, spread, quality : (offers.size,) float64
         Median days (disruptions included), promised days, sd of log days, quality less the mean.
     """
-    for order in prange(offer.size):
-        if outcome[order] == DELIVERED:
-            row = offer[order]
-            u_days, _, u_return, _ = draw(seed, DELIVERY, key[customer[order]], week)
-            took = median[row]
-            if spread[row] > 0.0 and took > 0.0:
-                took *= math.exp(spread[row] * normal(u_days))
-            days[order] = took
-            late[order] = 1 if took > promised[row] else 0
-            if u_return < chance_of_return(distance[order], -quality[row], rules):
-                returned[order] = 1
+    for block in prange((orders.offer.size + BLOCK - 1) // BLOCK):
+        deliver_block(block, seed, week, key, orders, median, promised, spread, quality, rules)
 
 
 @loop()

@@ -25,7 +25,7 @@ from marketplace.collector import WeeklyCollector
 from marketplace.flywheel import Flywheel
 from marketplace.ledger import OUTSIDE, PLATFORMS, Ledger
 from marketplace.scenario import Scenario, default_scenario, load_scenario
-from marketplace.search import Log, Taste, empty_log, empty_visits, first_rows
+from marketplace.search import BLOCK, Log, Taste, empty_log, empty_visits, first_rows
 from marketplace.social import social_graph, with_isolated
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 MOST_LOGGED = 3  # room in the log, as a multiple of the searches it is to hold
+LOG_SLACK = 32  # searches more for each block of customers, since small blocks vary
 BIRTH_BATCH = 65_536  # customers drawn at a time, so that a large world needs no large temporaries
 
 
@@ -201,7 +202,8 @@ class MarketplaceModel(ColumnModel):
         scenario, count = self.scenario, self.platforms.size
         self.searches_each = 2 if count > 1 and scenario.choice.multi_homing else 1
         self._make_room()
-        self.log: Log = first_rows(self._log, 0)
+        self.log: Log = first_rows(self.whole_log, 0)
+        self.searches_last_week = self.adopters * scenario.customers.need_rate
         self.panel_now = np.full((count, 4), math.nan)
         self.reference: Floats = np.zeros(count)
         self._columns = indicators.column_names(self.platform_names)
@@ -221,7 +223,10 @@ class MarketplaceModel(ColumnModel):
         search = self.scenario.search
         self.visits = empty_visits(self.customers.size, self.searches_each)
         wide = search.shown + self.scenario.experience.ties + 1
-        self._log = empty_log(min(search.sample * MOST_LOGGED, self.visits.customer.size), wide)
+        blocks = self.visits.count.size
+        room = min(-(-search.sample * MOST_LOGGED // blocks) + LOG_SLACK, BLOCK * self.searches_each)
+        self.raw_log = empty_log(room * blocks, wide, blocks)
+        self.whole_log = empty_log(room * blocks, wide, blocks)
 
     def make_room(self) -> None:
         """Let customers who were added since the last week take part: without neighbours, but with room to visit."""

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from agents.offer import PLATFORM
 from agents.platform import capability_level, learned_cost, speed_premium
-from agents.policies import CAPABILITIES, Books
+from agents.plugins import PluginError
+from agents.policies import CAPABILITIES, Books, Decision
 from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS
 
 if TYPE_CHECKING:
@@ -92,12 +93,13 @@ def learn(model: MarketplaceModel) -> None:
         )
         premium = speed_premium(model.median_days[m], model.scenario.fulfilment.delivery_days, settings.speed_cost)
         overload = max(0.0, shipped - p.capacity[m]) if settings.capacity > 0.0 else 0.0
-        capacity = settings.capacity_cost * p.capacity[m] / valve.factor[m]
+        # Perceived at the same floor as in a unit cost, so that a technology without volume is dear, not infinitely so.
+        capacity = settings.capacity_cost * p.capacity[m] * (max(p.volume[m], 1.0) / max(volume[m], 1.0))
         books.handling[m] = learned * (shipped + settings.overload_cost * overload)
         books.speed[m] = learned * (premium - 1.0) * shipped
         books.capacity[m] = capacity
         books.shipping[m] = shipping * shipped
-        now = p.unit_cost[m] if shipped == 0.0 else _unit_cost(books, m, volume[m], valve)
+        now = p.unit_cost[m] if shipped == 0.0 else _unit_cost(books, m, float(p.volume[m]))
         weight = SMOOTHING if settings.capacity > 0.0 else 0.0
         p.unit_cost[m] = weight * p.unit_cost[m] + (1.0 - weight) * now
         build_capacity(model, m, settings, volume[m])
@@ -107,10 +109,10 @@ def learn(model: MarketplaceModel) -> None:
     p.cash -= paid + books.shipping
 
 
-def _unit_cost(books: WeekBooks, m: int, volume: float, valve: object) -> float:
+def _unit_cost(books: WeekBooks, m: int, volume: float) -> float:
     shipped = books.fulfilled[m]
     per_order = (books.handling[m] + books.speed[m] + books.shipping[m]) / shipped
-    return float(per_order + books.capacity[m] * valve.factor[m] / max(volume, 1.0))  # type: ignore[attr-defined]
+    return float(per_order + books.capacity[m] / max(volume, 1.0))
 
 
 def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: float) -> None:
@@ -166,6 +168,8 @@ def spend_surplus(model: MarketplaceModel) -> None:
         if p.failed[m] >= 0:
             continue
         decision = model.policies[m].decide(books_of(model, m, float(budget[m])))
+        if not isinstance(decision, Decision):
+            raise PluginError(f"policy {model.policies[m].name!r} must return a Decision, not {decision!r:.60}.")
         units = max(1.0, float(model.retail_volume[m]))
         p.discount[m] = decision.spend.get("price", 0.0) / units
         invested = np.array([decision.spend.get(lever, 0.0) for lever in CAPABILITIES])

@@ -18,10 +18,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import ELSEWHERE, FRIEND, LOG, NEED, SEARCH, VISIT, draw
-from agents.compiled import loop, prange, rule
+from agents.chance import ELSEWHERE, NEED, SEARCH, VISIT, draw
+from agents.compiled import block_rule, loop, prange, rule
 from agents.customer import ACTIVE, circle_distance, utility, visit_rate, visits, wrap
 
+UNIFORM_WIDTH = math.sqrt(12.0)  # of a uniform distribution with standard deviation 1
 BLOCK = 2048  # customers a thread takes at a time; each block fills its own slice of the visits
 
 Floats = npt.NDArray[np.float64]
@@ -57,7 +58,7 @@ class Perception(NamedTuple):
 
     mismatch: Floats
     satisfaction: Floats
-    noise: Floats  # sd of the error with which each platform hears a need
+    noise: Floats  # sd of the uniform error with which each platform hears a need
     closed: npt.NDArray[np.bool_]  # platforms that have failed
 
 
@@ -103,6 +104,7 @@ class Log(NamedTuple):
     inclusive: Floats
     worst_rank: Floats  # lowest rank score shown, -inf where a free place was left
     reach: Floats  # distance from the heard need of the farthest candidate, inf where all were retrieved
+    count: Ints  # (blocks,) searches written by each block of customers
 
 
 def empty_visits(customers: int, searches_each: int) -> Visits:
@@ -168,170 +170,122 @@ def pick_platform(u, satisfaction, row, factor, closed, sensitivity, avoid):  # 
 
 
 @rule
-def find_shown(shelf, circle, heard, candidates, most, mismatch_weight, top, top_score):  # type: ignore[no-untyped-def]
-    """Retrieve the nearest candidates to a heard need and keep the best ranked.
-
-    Walks outwards from the need on both sides. Fills ``top`` with positions on the shelf, best first, and
-    ``top_score`` with their rank scores. Returns how many are shown and the distance of the farthest candidate,
-    infinite where the whole circle was retrieved.
-    """
-    low = shelf.segment[circle]
-    high = shelf.segment[circle + 1]
-    take = min(candidates, high - low)
-    if take == 0:
-        return 0, math.inf
-    right = shelf.bucket[circle * shelf.buckets + int(heard * shelf.buckets)]
-    while right < high and shelf.place[right] < heard:
-        right += 1
-    left = right - 1
-    right_turn = 0.0
-    left_turn = 0.0
-    if right == high:
-        right = low
-        right_turn = 1.0
-    if left < low:
-        left = high - 1
-        left_turn = 1.0
-    from_right = shelf.place[right] + right_turn - heard
-    from_left = heard - shelf.place[left] + left_turn
-    kept = 0
-    reach = 0.0
-    for _ in range(take):
-        if from_right < from_left:
-            position = right
-            reach = from_right
-            right += 1
-            if right == high:
-                right = low
-                right_turn = 1.0
-            from_right = shelf.place[right] + right_turn - heard
-        else:
-            position = left
-            reach = from_left
-            left -= 1
-            if left < low:
-                left = high - 1
-                left_turn = 1.0
-            from_left = heard - shelf.place[left] + left_turn
-        score = shelf.rank[position] - mismatch_weight * reach
-        if kept < most:
-            slot = kept
-            kept += 1
-        elif score > top_score[most - 1]:
-            slot = most - 1
-        else:
-            continue
-        while slot > 0 and top_score[slot - 1] < score:
-            top_score[slot] = top_score[slot - 1]
-            top[slot] = top[slot - 1]
-            slot -= 1
-        top_score[slot] = score
-        top[slot] = position
-    return kept, (reach if take < high - low else math.inf)
+def reads(place, at, low, high):  # type: ignore[no-untyped-def]
+    """Return the place at a position of a circle that runs on beyond its ends: one turn back below, one on above."""
+    if at < low:
+        return place[at + high - low] - 1.0
+    if at >= high:
+        return place[at - high + low] + 1.0
+    return place[at]
 
 
 @rule
-def known_offers(kept, top, shelf, circle, row, people):  # type: ignore[no-untyped-def]
-    """Add to what is shown the offers this customer's ties point to, as far as they fit the need. Return the count."""
-    low = shelf.segment[circle]
-    high = shelf.segment[circle + 1]
-    for k in range(people.tie_offer.shape[1]):
-        offer = people.tie_offer[row, k]
-        if offer < 0:
-            continue
-        position = shelf.position[offer]
-        if position < low or position >= high:
-            continue
-        for j in range(kept):
-            if top[j] == position:
-                break
+def nearest_window(place, low, high, right, take, heard):  # type: ignore[no-untyped-def]
+    """Return the first position of the ``take`` offers nearest to a heard need; they lie side by side on the circle.
+
+    ``right`` is the first position at or after the need. Bisection over where the window may start.
+    """
+    first = right - take
+    last = right
+    while first < last:
+        middle = (first + last) // 2
+        if heard - reads(place, middle, low, high) > reads(place, middle + take, low, high) - heard:
+            first = middle + 1
         else:
-            top[kept] = position
-            kept += 1
+            last = middle
+    return first
+
+
+@rule
+def rank_in(position, score, kept, most, top, top_score):  # type: ignore[no-untyped-def]
+    """Put an offer among the best ``most`` by score, best first. Returns how many are kept."""
+    if kept < most:
+        slot = kept
+        kept += 1
+    elif score > top_score[most - 1]:
+        slot = most - 1
+    else:
+        return kept
+    while slot > 0 and top_score[slot - 1] < score:
+        top_score[slot] = top_score[slot - 1]
+        top[slot] = top[slot - 1]
+        slot -= 1
+    top_score[slot] = score
+    top[slot] = position
     return kept
 
 
 @rule
-def friends_offer(u, seed, week, row, people, shelf, circle):  # type: ignore[no-untyped-def]
-    """Return the position of a recommending friend's favourite that fits the need, or -1."""
-    degree = people.indptr[row + 1] - people.indptr[row]
-    if degree == 0:
-        return -1
-    friend = people.indices[people.indptr[row] + int(u * degree)]
-    if people.recommends[friend] == 0:
-        return -1
-    low = shelf.segment[circle]
-    high = shelf.segment[circle + 1]
-    best = -1
-    weight = 0.0
-    for k in range(people.tie_offer.shape[1]):
-        offer = people.tie_offer[friend, k]
-        if offer >= 0 and people.tie_weight[friend, k] > weight:
-            position = shelf.position[offer]
-            if low <= position < high:
-                best = position
-                weight = people.tie_weight[friend, k]
-    return best
+def find_shown(place, rank, low, high, right, heard, candidates, most, mismatch_weight, top, top_score):  # type: ignore[no-untyped-def]
+    """Retrieve the nearest candidates to a heard need and keep the best ranked.
 
-
-@rule
-def tie_weight(seller, row, people, offer_seller):  # type: ignore[no-untyped-def]
-    """Return the weight of the tie with a seller, 0 without one."""
-    for k in range(people.tie_offer.shape[1]):
-        offer = people.tie_offer[row, k]
-        if offer >= 0 and offer_seller[offer] == seller:
-            return people.tie_weight[row, k]
-    return 0.0
-
-
-@rule
-def consider(  # type: ignore[no-untyped-def]
-    seed, week, decision, row, platform, category, place, alpha, people, shelf, seen, offer_seller, rules, categories,
-    top, top_score, value, gap,
-):  # fmt: skip
-    """Search one platform for one need: fill ``top``, ``value`` and ``gap`` with what is considered.
+    Parameters
+    ----------
+    place, rank : (offers on the shelf,) float64
+        Of the whole shelf; the circle lies from ``low`` to ``high``.
+    right : int
+        First position of the circle at or after the heard need; ``high`` if there is none.
+    top, top_score : (most,), out
+        Positions on the shelf, best first, and their rank scores.
 
     Returns
     -------
-    count, u_buy, u_which, listed, reach
-        Offers considered, the two uniforms of the choice, offers the platform itself listed, distance of the
-        farthest candidate.
+    kept, reach
+        How many are shown, and the distance of the farthest candidate; infinite where the whole circle was
+        retrieved.
     """
-    u_noise, u_noise2, u_buy, u_which = draw(seed, decision, people.key[row], week)
-    circle = platform * categories + category
-    heard = place
-    if seen.noise[platform] > 0.0:  # the sum of two uniforms has variance 1/6
-        heard = wrap(place + seen.noise[platform] * 2.449489742783178 * (u_noise + u_noise2 - 1.0))
-    listed, reach = find_shown(
-        shelf, circle, heard, rules.candidates, rules.shown, rules.relevance * rules.tau, top, top_score
-    )
-    kept = listed
-    friend = -1
-    if rules.recommendation_rate > 0.0:
-        u_friend, u_who, _, _ = draw(seed, FRIEND, people.key[row], week)
-        if u_friend < rules.recommendation_rate:
-            friend = friends_offer(u_who, seed, week, row, people, shelf, circle)
-    has_ties = people.tie_offer[row, 0] >= 0
-    if has_ties:
-        kept = known_offers(kept, top, shelf, circle, row, people)
-    if friend >= 0:
-        for j in range(kept):
-            if top[j] == friend:
-                break
-        else:
-            top[kept] = friend
-            kept += 1
-    cost = rules.tau * seen.mismatch[platform]
+    size = high - low
+    take = min(candidates, size)
+    first = nearest_window(place, low, high, right, take, heard)
+    kept = 0
+    reach = 0.0
+    # Outwards from the need on either side, so that most of the later ones are turned away at once.
+    for at in range(right, first + take):
+        gap = reads(place, at, low, high) - heard
+        reach = max(reach, gap)
+        position = at - size if at >= high else at
+        kept = rank_in(position, rank[position] - mismatch_weight * gap, kept, most, top, top_score)
+    for at in range(right - 1, first - 1, -1):
+        gap = heard - reads(place, at, low, high)
+        reach = max(reach, gap)
+        position = at + size if at < low else at
+        kept = rank_in(position, rank[position] - mismatch_weight * gap, kept, most, top, top_score)
+    return kept, (reach if take < size else math.inf)
+
+
+@rule
+def first_after(place, bucket, buckets, circle, high, heard):  # type: ignore[no-untyped-def]
+    """Return the first position of a circle at or after a place; ``high``, its end, if there is none."""
+    right = bucket[circle * buckets + int(heard * buckets)]
+    while right < high and place[right] < heard:
+        right += 1
+    return right
+
+
+@rule
+def add(position, kept, top):  # type: ignore[no-untyped-def]
+    """Put an offer beside those shown, if it is not among them. Returns how many there are."""
     for j in range(kept):
-        at = top[j]
-        gap[j] = circle_distance(place, shelf.place[at])
-        worth = utility(shelf.base[at], shelf.price[at], gap[j], alpha, cost)
-        if has_ties:
-            worth += rules.tie_bonus * tie_weight(shelf.seller[at], row, people, offer_seller)
-        if at == friend:
-            worth += rules.friend_bonus
-        value[j] = worth / rules.mu
-    return kept, u_buy, u_which, listed, reach
+        if top[j] == position:
+            return kept
+    top[kept] = position
+    return kept + 1
+
+
+@rule
+def favourite(friend, low, high, recommends, tie_offer, tie_weight, position):  # type: ignore[no-untyped-def]
+    """Return the position of a recommending friend's strongest tie on a circle, or -1."""
+    best = -1
+    weight = 0.0
+    if recommends[friend] != 0:
+        for k in range(tie_offer.shape[1]):
+            offer = tie_offer[friend, k]
+            if offer >= 0 and tie_weight[friend, k] > weight:
+                at = position[offer]
+                if low <= at < high:
+                    best = at
+                    weight = tie_weight[friend, k]
+    return best
 
 
 @rule
@@ -379,140 +333,203 @@ def above_nothing(inside):  # type: ignore[no-untyped-def]
     return math.log1p(math.exp(inside))
 
 
-@rule
-def visit_block(block, seed, week, people, taste, shelf, seen, offer_seller, level, rules, visits_, each):  # type: ignore[no-untyped-def]
-    """Let one block of customers visit and choose; see `visit_and_choose`."""
-    customers = people.status.size
-    categories = taste.category_cdf.size
+@block_rule
+def visit_block(  # type: ignore[no-untyped-def]
+    block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log
+):  # fmt: skip
+    """Let one block of customers visit and choose; see `visit_and_choose`.
+
+    It is one long function on purpose, and takes the tuples of arrays apart first: a tuple handed from rule to rule
+    costs as much again as the search itself.
+    """
+    key, status, need_rate, alphas, satisfaction, recommends, tie_offer, tie_weight, indptr, indices = people
+    category_cdf, popular_places, head_share, head_width = taste
+    segment, bucket, buckets, place_of, base, price, rank, seller, row_of, position = shelf
+    mismatch, felt, noise, closed = seen
+    v_customer, v_platform, v_offer, v_distance, v_inclusive, v_surplus, v_count, v_bought = visits_
+    (l_platform, l_category, l_place, l_alpha, l_shown, l_utility, l_distance, _, _, l_worst, l_reach,
+     l_count) = log  # fmt: skip
+    categories = category_cdf.size
     outside = rules.outside / rules.mu
-    most = rules.shown + people.tie_offer.shape[1] + 1
+    ties = tie_offer.shape[1]
+    most = rules.shown + ties + 1
     top = np.empty(most, np.int64)
     top_score = np.empty(most)
     value = np.empty(most)
     gap = np.empty(most)
-    slot = block * BLOCK * each
-    first = slot
+    known_at = np.empty(ties, np.int64)
+    known_seller = np.empty(ties, np.int64)
+    first_row = block * BLOCK
+    last_row = min(status.size, first_row + BLOCK)
+    u_visits = np.empty(BLOCK)
+    u_logs = np.empty(BLOCK)
+    for row in range(first_row, last_row):  # a loop of its own, so that it is vectorised
+        u_visits[row - first_row], _, _, u_logs[row - first_row] = draw(seed, VISIT, key[row], week)
+    log_room = l_platform.size // v_count.size
+    log_at = block * log_room
+    log_end = log_at + log_room
+    slot = first_row * each
     bought = 0
-    for row in range(block * BLOCK, min(customers, (block + 1) * BLOCK)):
-        if people.status[row] != ACTIVE:
+    for row in range(first_row, last_row):
+        if status[row] != ACTIVE:
             continue
-        u_visit, u_platform, u_elsewhere, _ = draw(seed, VISIT, people.key[row], week)
-        platform = pick_platform(
-            u_platform, people.satisfaction, row, seen.satisfaction, seen.closed, rules.platform_sensitivity, -1
-        )
-        if platform < 0:
+        u_elsewhere = 0.0
+        platform = 0
+        if felt.size > 1:
+            _, u_platform, u_elsewhere, _ = draw(seed, VISIT, key[row], week)
+            platform = pick_platform(u_platform, satisfaction, row, felt, closed, rules.platform_sensitivity, -1)
+            if platform < 0:
+                continue
+        elif closed[0]:
             continue
-        felt = min(1.0, people.satisfaction[row, platform] * seen.satisfaction[platform])
-        if not visits(u_visit, visit_rate(people.need_rate[row], felt, rules)):
+        perceived = min(1.0, satisfaction[row, platform] * felt[platform])
+        if not visits(u_visits[row - first_row], visit_rate(need_rate[row], perceived, rules)):
             continue
-        u_category, u_head, u_place, u_spread = draw(seed, NEED, people.key[row], week)
-        category = need_category(u_category, taste.category_cdf)
-        place = need_place(u_head, u_place, u_spread, taste.popular_places, taste.head_share, taste.head_width)
-        alpha = people.alpha[row]
+        u_category, u_head, u_place, u_spread = draw(seed, NEED, key[row], week)
+        category = need_category(u_category, category_cdf)
+        place = need_place(u_head, u_place, u_spread, popular_places, head_share, head_width)
+        alpha = alphas[row]
+        known = 0
+        while known < ties and tie_offer[row, known] >= 0:
+            known_at[known] = position[tie_offer[row, known]]
+            known_seller[known] = offer_seller[tie_offer[row, known]]
+            known += 1
+        degree = indptr[row + 1] - indptr[row]
         decision = SEARCH
         for _ in range(each):
-            kept, u_buy, u_which, _, _ = consider(
-                seed, week, decision, row, platform, category, place, alpha, people, shelf, seen, offer_seller,
-                rules, categories, top, top_score, value, gap,
-            )  # fmt: skip
-            inside, total = log_sum(value, kept)
+            u_noise, u_friend, u_buy, u_which = draw(seed, decision, key[row], week)
+            circle = platform * categories + category
+            low = segment[circle]
+            high = segment[circle + 1]
+            heard = place
+            if noise[platform] > 0.0:
+                heard = wrap(place + noise[platform] * UNIFORM_WIDTH * (u_noise - 0.5))
+            kept = 0
+            reach = math.inf
+            advised = -1
+            if high > low:
+                right = first_after(place_of, bucket, buckets, circle, high, heard)
+                kept, reach = find_shown(place_of, rank, low, high, right, heard, rules.candidates, rules.shown,
+                                         rules.relevance * rules.tau, top, top_score)  # fmt: skip
+            listed = kept
+            for k in range(known):
+                if low <= known_at[k] < high:
+                    kept = add(known_at[k], kept, top)
+            if degree > 0 and u_friend < rules.recommendation_rate:
+                friend = indices[indptr[row] + int(u_friend / rules.recommendation_rate * degree)]
+                advised = favourite(friend, low, high, recommends, tie_offer, tie_weight, position)
+                if advised >= 0:
+                    kept = add(advised, kept, top)
+            peak = -math.inf
+            for j in range(kept):
+                at = top[j]
+                gap[j] = circle_distance(place, place_of[at])
+                worth = utility(base[at], price[at], gap[j], alpha, rules.tau * mismatch[platform])
+                for k in range(known):
+                    if known_seller[k] == seller[at]:
+                        worth += rules.tie_bonus * tie_weight[row, k]
+                        break
+                if at == advised:
+                    worth += rules.friend_bonus
+                value[j] = worth / rules.mu
+                peak = max(peak, value[j])
+            if log_at < log_end and (log_share >= 1.0 or u_logs[row - first_row] < log_share):
+                l_platform[log_at] = platform
+                l_category[log_at] = category
+                l_place[log_at] = place
+                l_alpha[log_at] = alpha
+                l_worst[log_at] = top_score[listed - 1] if listed == rules.shown else -math.inf
+                l_reach[log_at] = reach
+                for j in range(most):
+                    l_shown[log_at, j] = row_of[top[j]] if j < kept else -1
+                    l_utility[log_at, j] = value[j] if j < kept else 0.0
+                    l_distance[log_at, j] = gap[j] if j < kept else 0.0
+                log_at += 1
+            total = 0.0
+            for j in range(kept):
+                value[j] = math.exp(value[j] - peak)
+                total += value[j]
+            inside = peak + math.log(total) if kept > 0 else -math.inf
             margin = excess(u_buy, inside, outside)
-            visits_.customer[slot] = row
-            visits_.platform[slot] = platform
-            visits_.inclusive[slot] = above_nothing(inside)
-            visits_.offer[slot] = -1
-            visits_.distance[slot] = 0.0
-            visits_.surplus[slot] = 0.0
+            v_customer[slot] = row
+            v_platform[slot] = platform
+            v_inclusive[slot] = above_nothing(inside)
             if margin > 0.0:
                 j = which(u_which, value, total, kept)
-                visits_.offer[slot] = shelf.row[top[j]]
-                visits_.distance[slot] = gap[j]
-                visits_.surplus[slot] = rules.mu * margin * level[category] / alpha
+                v_offer[slot] = row_of[top[j]]
+                v_distance[slot] = gap[j]
+                v_surplus[slot] = rules.mu * margin * level[category] / alpha
                 bought += 1
                 slot += 1
                 break
+            v_offer[slot] = -1
+            v_distance[slot] = 0.0
+            v_surplus[slot] = 0.0
             slot += 1
-            platform = pick_platform(
-                u_elsewhere, people.satisfaction, row, seen.satisfaction, seen.closed,
-                rules.platform_sensitivity, platform,
-            )  # fmt: skip
-            if platform < 0:
-                break
-            decision = ELSEWHERE
-    visits_.count[block] = slot - first
-    visits_.bought[block] = bought
+            if each > 1:
+                platform = pick_platform(
+                    u_elsewhere, satisfaction, row, felt, closed, rules.platform_sensitivity, platform
+                )
+                if platform < 0:
+                    break
+                decision = ELSEWHERE
+    v_count[block] = slot - first_row * each
+    v_bought[block] = bought
+    l_count[block] = log_at - block * log_room
 
 
 @loop(parallel=True)
-def visit_and_choose(seed, week, people, taste, shelf, seen, offer_seller, level, rules, visits_, each):  # type: ignore[no-untyped-def]
-    """Let every active customer decide whether to visit, where, and what to buy. Fills ``visits_``.
+def visit_and_choose(seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log):  # type: ignore[no-untyped-def]
+    """Let every active customer decide whether to visit, where, and what to buy. Fills ``visits_`` and ``log``.
 
-    ``each`` is how many searches a customer may make in a week: 2 where a failed search goes on elsewhere.
+    Parameters
+    ----------
+    each : int
+        Searches a customer may make in a week: 2 where a failed search goes on elsewhere.
+    log_share : float
+        Share of searches to log. Each block of customers has its part of the log's room.
     """
     for block in prange(visits_.count.size):
-        visit_block(block, seed, week, people, taste, shelf, seen, offer_seller, level, rules, visits_, each)
+        visit_block(
+            block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log
+        )
 
 
 @loop()
-def log_searches(seed, week, share, people, taste, shelf, seen, offer_seller, rules, visits_, each, log):  # type: ignore[no-untyped-def]
-    """Repeat a keyed sample of the week's searches, this time writing down what was shown. Returns how many."""
-    categories = taste.category_cdf.size
-    outside = rules.outside / rules.mu
+def close_log(log, out, outside):  # type: ignore[no-untyped-def]
+    """Bring the blocks' parts of a log together in ``out`` and add shares and inclusive values. Returns how many."""
+    room = log.platform.size // log.count.size
+    written = 0
     most = log.shown.shape[1]
-    top = np.empty(most, np.int64)
-    top_score = np.empty(most)
-    value = np.empty(most)
-    gap = np.empty(most)
-    logged = 0
-    for block in range(visits_.count.size):
-        start = block * BLOCK * each
-        for slot in range(start, start + visits_.count[block]):
-            row = visits_.customer[slot]
-            if share < 1.0:
-                u_log, _, _, _ = draw(seed, LOG, people.key[row], week)
-                if u_log >= share:
-                    continue
-            if logged == log.platform.size:
-                return logged
-            platform = int(visits_.platform[slot])
-            again = slot > start and visits_.customer[slot - 1] == row
-            u_category, u_head, u_place, u_spread = draw(seed, NEED, people.key[row], week)
-            category = need_category(u_category, taste.category_cdf)
-            place = need_place(u_head, u_place, u_spread, taste.popular_places, taste.head_share, taste.head_width)
-            kept, _, _, listed, reach = consider(
-                seed, week, ELSEWHERE if again else SEARCH, row, platform, category, place, people.alpha[row], people,
-                shelf, seen, offer_seller, rules, categories, top, top_score, value, gap,
-            )  # fmt: skip
-            write_log(log, logged, platform, category, place, people.alpha[row], kept, listed, reach, rules.shown,
-                      outside, shelf, top, top_score, value, gap)  # fmt: skip
-            logged += 1
-    return logged
-
-
-@rule
-def write_log(  # type: ignore[no-untyped-def]
-    log, at, platform, category, place, alpha, kept, listed, reach, room, outside, shelf, top, top_score, value, gap
-):
-    """Write one search into the log."""
-    log.platform[at] = platform
-    log.category[at] = category
-    log.place[at] = place
-    log.alpha[at] = alpha
-    log.worst_rank[at] = top_score[listed - 1] if listed == room else -math.inf
-    log.reach[at] = reach
-    for j in range(log.shown.shape[1]):
-        log.shown[at, j] = -1
-        log.share[at, j] = 0.0
-    for j in range(kept):
-        log.shown[at, j] = shelf.row[top[j]]
-        log.utility[at, j] = value[j]
-        log.distance[at, j] = gap[j]
-    inside, total = log_sum(value, kept)
-    log.inclusive[at] = above_nothing(inside)
-    if kept > 0:
-        beside = 0.0 if outside == -math.inf else 1.0 / (1.0 + math.exp(inside - outside))
-        for j in range(kept):
-            log.share[at, j] = (1.0 - beside) * value[j] / total
+    for block in range(log.count.size):
+        for at in range(block * room, block * room + log.count[block]):
+            out.platform[written] = log.platform[at]
+            out.category[written] = log.category[at]
+            out.place[written] = log.place[at]
+            out.alpha[written] = log.alpha[at]
+            out.worst_rank[written] = log.worst_rank[at]
+            out.reach[written] = log.reach[at]
+            peak = -math.inf
+            for j in range(most):
+                out.shown[written, j] = log.shown[at, j]
+                out.utility[written, j] = log.utility[at, j]
+                out.distance[written, j] = log.distance[at, j]
+                out.share[written, j] = 0.0
+                if log.shown[at, j] >= 0:
+                    peak = max(peak, log.utility[at, j])
+            total = 0.0
+            for j in range(most):
+                if log.shown[at, j] >= 0:
+                    total += math.exp(log.utility[at, j] - peak)
+            inside = peak + math.log(total) if total > 0.0 else -math.inf
+            out.inclusive[written] = above_nothing(inside)
+            top = max(inside, outside)
+            for j in range(most):
+                if log.shown[at, j] >= 0:
+                    all_ = math.exp(inside - top) + math.exp(outside - top)
+                    out.share[written, j] = math.exp(log.utility[at, j] - top) / all_
+            written += 1
+    return written
 
 
 @loop()
@@ -533,11 +550,14 @@ def read_panel(platform, category, place, alpha, shelf, days, mismatch_factor, r
     wait = 0.0
     inclusive = 0.0
     for need in range(category.size):
-        kept, _ = find_shown(shelf, platform * categories + category[need], place[need], rules.candidates, most,
-                             rules.relevance * rules.tau, top, top_score)  # fmt: skip
-        if kept == 0:
+        circle = platform * categories + category[need]
+        low, high = shelf.segment[circle], shelf.segment[circle + 1]
+        if high == low:
             distance += 0.5
             continue
+        right = first_after(shelf.place, shelf.bucket, shelf.buckets, circle, high, place[need])
+        kept, _ = find_shown(shelf.place, shelf.rank, low, high, right, place[need], rules.candidates, most,
+                             rules.relevance * rules.tau, top, top_score)  # fmt: skip
         mean_gap = 0.0
         mean_days = 0.0
         for j in range(kept):
@@ -619,7 +639,7 @@ def empty_shelf(offers: int, circles: int) -> Shelf:
     )
 
 
-def empty_log(searches: int, most: int) -> Log:
+def empty_log(searches: int, most: int, blocks: int) -> Log:
     """Room for a log of ``searches`` searches that each consider at most ``most`` offers."""
     wide = (searches, most)
     return Log(
@@ -634,6 +654,7 @@ def empty_log(searches: int, most: int) -> Log:
         np.empty(searches),
         np.empty(searches),
         np.empty(searches),
+        np.zeros(blocks, np.int64),
     )
 
 

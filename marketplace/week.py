@@ -205,17 +205,15 @@ def visit_and_choose(model: MarketplaceModel) -> None:
         model.platforms.columns.failed >= 0,
     )
     people, seller, seed = people_of(model), model.offers.columns.seller, np.uint64(model.seed)
+    expected = max(1.0, model.searches_last_week)
+    log_share = min(1.0, scenario.search.sample / expected)
     search.visit_and_choose(
-        seed, model.week, people, model.taste, model.shelf, seen, seller, model.level, model.rules, model.visits,
-        model.searches_each,
+        seed, model.week, model.searches_each, log_share, model.rules, seller, model.level, people, model.taste,
+        model.shelf, seen, model.visits, model.raw_log,
     )  # fmt: skip
-    searches = int(model.visits.count.sum())
-    share = min(1.0, scenario.search.sample / searches) if searches else 1.0
-    logged = search.log_searches(
-        seed, model.week, share, people, model.taste, model.shelf, seen, seller, model.rules, model.visits,
-        model.searches_each, model._log,
-    )  # fmt: skip
-    model.log = search.first_rows(model._log, logged)
+    logged = search.close_log(model.raw_log, model.whole_log, model.rules.outside / model.rules.mu)
+    model.log = search.first_rows(model.whole_log, logged)
+    model.searches_last_week = float(model.visits.count.sum())
     count_visits(model)
     p = model.platforms.columns
     p.demand[:] = operations.SMOOTHING * p.demand + (1.0 - operations.SMOOTHING) * books.searches
@@ -267,10 +265,7 @@ def fulfil(model: MarketplaceModel) -> None:
     )
     model.ledger.goods["sold"] += int(tally.sold.sum())
     median, spread, quality = delivery_terms(model)
-    fulfilment.deliver(
-        seed, model.week, key, orders.customer, orders.offer, orders.distance, orders.outcome, orders.days,
-        orders.late, orders.returned, median, c.promised_days, spread, quality, model.rules,
-    )  # fmt: skip
+    fulfilment.deliver(seed, model.week, key, orders, median, c.promised_days, spread, quality, model.rules)
     fulfilment.tally_returns(orders.offer, orders.outcome, orders.returned, tally.returned)
     count_deliveries(model)
     selling.take_back(model, tally)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,34 +19,28 @@ HERE = Path(__file__).resolve().parent
 FLAGS = ("-O3", "-march=native")
 MOST_CONSIDERED = 1024  # room in customer_week.c
 
-POINTERS = (
-    "key status channel recommends quarters joined last_order orders need_rate alpha leniency satisfaction tie_offer "
-    "tie_weight indptr indices category_cdf segment bucket place base price rank seller row position offer_seller "
-    "level felt_mismatch felt_visits felt_adoption noise closed visit_customer visit_platform visit_offer "
-    "visit_distance visit_inclusive visit_surplus visit_count visit_bought outcome late returned reference kept_share "
-    "joined_now repeats lapse_counts satisfaction_sums"
-).split()
-WHOLE = (
-    "customers platforms ties categories popular_places buckets block blocks searches_each candidates shown well_mixed "
-    "everyone_recommends"
-).split()
-REAL = (
-    "head_share head_width p q referral advocates win_back launch tau mu outside tie_bonus friend_bonus "
-    "platform_sensitivity recommendation_rate relevance launch_satisfaction visit_response lapse_rate lapse_response "
-    "learning score_width late_penalty stockout_penalty return_penalty recommend_intercept recommend_slope tie_gain "
-    "tie_decay"
-).split()
+SCALARS = {"uint64_t": ctypes.c_uint64, "int64_t": ctypes.c_int64, "double": ctypes.c_double}
+
+
+def fields_of(header: str) -> dict[str, type]:
+    """Read name and type of every field of ``struct world``: all arrays are pointers to us."""
+    body = re.sub(r"/\*.*?\*/", "", header.split("struct world {", 1)[1].split("\n};", 1)[0], flags=re.DOTALL)
+    fields: dict[str, type] = {}
+    for declaration in filter(str.strip, body.split(";")):
+        kind, names = re.fullmatch(r"\s*(?:const )?(\w+) (.*)", declaration, flags=re.DOTALL).groups()  # type: ignore[union-attr]
+        for name in map(str.strip, names.split(",")):
+            fields[name.lstrip("*")] = ctypes.c_void_p if name.startswith("*") else SCALARS[kind]
+    return fields
+
+
+FIELDS = fields_of((HERE / "world.h").read_text())
+POINTERS = [name for name, kind in FIELDS.items() if kind is ctypes.c_void_p]
 
 
 class World(ctypes.Structure):
     """``struct world`` of world.h."""
 
-    _fields_ = (
-        [(name, ctypes.c_void_p) for name in POINTERS]
-        + [("seed", ctypes.c_uint64)]
-        + [(name, ctypes.c_int64) for name in WHOLE]
-        + [(name, ctypes.c_double) for name in REAL]
-    )
+    _fields_ = list(FIELDS.items())
 
 
 def has_compiler() -> bool:
@@ -93,10 +88,8 @@ class CWeek:
         self.library = compile_library(*flags)
         self.arrays, scalars = gather(self.arguments)
         self.world = World()
-        for name in POINTERS:
-            setattr(self.world, name, self.arrays[name].ctypes.data)
-        for name in ("seed", *WHOLE, *REAL):
-            setattr(self.world, name, scalars[name])
+        for name, kind in FIELDS.items():
+            setattr(self.world, name, self.arrays[name].ctypes.data if kind is ctypes.c_void_p else scalars[name])
         if scalars["shown"] + scalars["ties"] + 1 > MOST_CONSIDERED:
             raise ValueError(f"C has room for {MOST_CONSIDERED} offers considered.")
 

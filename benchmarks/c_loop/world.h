@@ -8,7 +8,7 @@ enum { ADVERTISING = 2, WORD_OF_MOUTH = 3, REFERRAL = 4, CHANNELS = 5 };
 enum { STOCKOUT = 1, DELIVERED = 2 };
 enum { MOST_CONSIDERED = 1024 };
 
-/* Mirrored field by field in customer_week.py, which checks the size. All integers have 64 bits. */
+/* customer_week.py reads names and types from here: one declaration to a statement, scalars of 64 bits. */
 struct world {
     /* the customers' columns; satisfaction is (customers, platforms), ties are (customers, ties) */
     const uint64_t *key;

@@ -1,0 +1,118 @@
+"""The customer's week four ways, side by side: the package on one and two threads, C, and plain Mesa."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from agents.customer import ACTIVE
+from benchmarks.c_loop.customer_week import CWeek, has_compiler
+from benchmarks.plain_mesa.from_columns import plain_model
+from benchmarks.world import Maturity, OurWeek, bench_model, catch_week
+from marketplace.search import BLOCK
+
+WARM_UP = 26  # weeks lived before the clock starts, so that ties and satisfaction are those of a running market
+STRICT = "-ffp-contract=off"  # without fused multiply-add C must give the very bits of the package
+
+
+def spread(seconds: list[float], customers: int) -> dict[str, float]:
+    """Median, quartiles and minimum, in nanoseconds per customer and week."""
+    each = np.array(seconds) * 1e9 / customers
+    low, middle, high = np.percentile(each, (25, 50, 75))
+    return {"median": float(middle), "quartile_1": float(low), "quartile_3": float(high), "minimum": float(each.min())}
+
+
+def timed(action: Callable[[], Any]) -> float:
+    """Seconds of wall clock that a call takes."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def same_state(ours: OurWeek, c: CWeek) -> bool:
+    """Whether the package and C hold the same bits in every column that a week writes, and in all visits."""
+    mine = ours.arguments
+    felt, adopted, visits = mine["experience"], mine["adopt"], mine["visit_and_choose"]["visits_"]
+    each = mine["visit_and_choose"]["each"]
+    columns = {name: adopted[name] for name in ("status", "channel", "joined", "recommends", "satisfaction")}
+    columns |= {name: felt[name] for name in ("tie_offer", "tie_weight", "orders", "last_order", "quarters")}
+    columns |= {"lapse_counts": mine["lapse_and_recommend"]["counts"]}
+    columns |= {"visit_count": visits.count, "visit_bought": visits.bought}
+    same = all(np.array_equal(column, c.arrays[name]) for name, column in columns.items())
+    for name in ("customer", "platform", "offer", "distance", "inclusive", "surplus"):
+        mine_filled = filled(getattr(visits, name), visits.count, each)
+        same = same and np.array_equal(mine_filled, filled(c.arrays["visit_" + name], visits.count, each))
+    return same
+
+
+def filled(slots: np.ndarray, count: np.ndarray, each: int) -> np.ndarray:
+    """The slots that were filled, of visits laid out by block of customers."""
+    return np.concatenate([slots[block * BLOCK * each :][:used] for block, used in enumerate(count)])
+
+
+def choices_that_differ(ours: OurWeek, c: CWeek) -> int:
+    """Number of customers whose status or latest order differs."""
+    mine, other = ours.arguments, c.arrays
+    differs = mine["adopt"]["status"] != other["status"]
+    differs |= mine["experience"]["orders"] != other["orders"]
+    differs |= (mine["experience"]["tie_offer"] != other["tie_offer"]).any(axis=1)
+    return int(differs.sum())
+
+
+def compare(target: Maturity, customers: int, sellers: int, rounds: int, label: str) -> dict[str, Any]:
+    """Time the four implementations in turn, a week each, ``rounds`` times, from the same world.
+
+    Returns
+    -------
+    dict
+        What was run, nanoseconds per customer and week of each implementation, ratios of medians, and whether C and
+        the package ended in the same state.
+    """
+    model = bench_model(customers, sellers, target, WARM_UP)
+    caught = catch_week(model)
+    one, two = OurWeek(caught, 1), OurWeek(caught, 2)
+    plain = plain_model(caught, customers)
+    weeks: dict[str, Callable[[int], Any]] = {"ours, 1 thread": one.live, "ours, 2 threads": two.live}
+    if has_compiler():
+        c, strict = CWeek(caught), CWeek(caught, STRICT)
+        weeks["C, 1 thread"] = c.live
+    weeks["plain Mesa"] = lambda week: plain.step()
+    seconds: dict[str, list[float]] = {name: [] for name in weeks}
+    visiting: dict[str, list[float]] = {"ours": [], "plain Mesa": []}
+    first = model.week + 1
+    for live in (one.live, two.live):
+        live(first)
+    if has_compiler():
+        c.live(first)
+        strict.live(first)
+    plain.step()
+    for week in range(first + 1, first + 1 + rounds):
+        for name, live in weeks.items():
+            seconds[name].append(timed(lambda live=live, week=week: live(week)))  # type: ignore[misc]
+        visiting["ours"].append(one.searches / customers)
+        visiting["plain Mesa"].append(plain.searches / customers)
+        if has_compiler():
+            strict.live(week)
+    result: dict[str, Any] = {
+        "label": label,
+        "customers": customers,
+        "sellers": int(model.sellers.size),
+        "offers_on_the_shelf": int(model.shelf.row.size),
+        "rounds": rounds,
+        "active_share": float(np.mean(one.arguments["adopt"]["status"] == ACTIVE)),
+        "visiting": {name: float(np.mean(shares)) for name, shares in visiting.items()},
+        "nanoseconds": {name: spread(taken, customers) for name, taken in seconds.items()},
+    }
+    median = {name: row["median"] for name, row in result["nanoseconds"].items()}
+    result["ratios"] = {
+        "plain Mesa / ours, 1 thread": median["plain Mesa"] / median["ours, 1 thread"],
+        "plain Mesa / ours, 2 threads": median["plain Mesa"] / median["ours, 2 threads"],
+    }
+    if has_compiler():
+        result["ratios"]["ours, 1 thread / C"] = median["ours, 1 thread"] / median["C, 1 thread"]
+        result["same_bits_as_c_without_fused_multiply_add"] = same_state(one, strict)
+        result["customers_that_differ_from_c_with_it"] = choices_that_differ(one, c)
+    return result
