@@ -147,7 +147,7 @@ def child_keys(kind: int, *parts: npt.ArrayLike) -> npt.NDArray[np.uint64]:
     parts : array_like of int
         Up to two numbers that identify it, such as week of candidacy (below 2**24) and candidate number (below 2**32).
     """
-    key = np.uint64(kind) << np.uint64(56)
+    key: npt.NDArray[np.uint64] = np.asarray(np.uint64(kind) << np.uint64(56))
     shifts = (np.uint64(32), np.uint64(0))
     for part, shift in zip(parts, shifts[2 - len(parts) :], strict=True):
         key = key | (np.asarray(part, dtype=np.uint64) << shift)

@@ -50,6 +50,7 @@ def is_cached() -> bool:
     return folder is not None and any(folder.rglob("*.nbc"))
 
 
+prange: Any
 if PLAIN:
     prange = range
 
@@ -83,7 +84,7 @@ else:
 
         Left to the compiler, a call that hands on a tuple or an array costs more than the rule itself.
         """
-        return numba.njit(  # type: ignore[no-any-return]
+        return numba.njit(
             cache=_folder is not None, error_model="numpy", inline="always"
         )(function)
 
@@ -93,13 +94,13 @@ else:
         A parallel loop body is rewritten by numba, and state that lives across it came out wrong: so a parallel loop
         does nothing but call one of these.
         """
-        return numba.njit(cache=_folder is not None, error_model="numpy")(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=_folder is not None, error_model="numpy")(function)
 
     def loop(*, parallel: bool = False) -> Callable[[F], F]:
         """Compile a loop over rows; with ``parallel`` each iteration of ``prange`` writes only its own rows."""
 
         def decorate(function: F) -> F:
-            return numba.njit(  # type: ignore[no-any-return]
+            return numba.njit(
                 cache=_folder is not None, parallel=parallel, error_model="numpy", nogil=True
             )(function)
 

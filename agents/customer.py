@@ -7,7 +7,7 @@ apply the rules to all customers stand in `marketplace`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class CustomerRules(NamedTuple):
         """Gather the rules of a scenario."""
         choice, experience = scenario.choice, scenario.experience
         outside = -math.inf if choice.outside_option == "off" else float(choice.outside_option)
-        named = {
+        named: dict[str, Any] = {
             "outside": outside,
             "everyone_recommends": scenario.adoption.everyone_recommends,
             "recommendation_rate": scenario.social.recommendation_rate,
@@ -126,7 +126,7 @@ def visits(u, rate):  # type: ignore[no-untyped-def]
 
 @rule
 def utility(base, price, distance, alpha, mismatch_cost):  # type: ignore[no-untyped-def]
-    """Return ``base - alpha price - tau distance``; base holds quality, delivery days and reputation (McFadden 1974)."""
+    """Return ``base - alpha price - tau distance``; base holds quality, delivery and reputation (McFadden 1974)."""
     return base - alpha * price - mismatch_cost * distance
 
 

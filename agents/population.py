@@ -15,9 +15,9 @@ from collections.abc import Set as AbstractSet
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import mesa  # type: ignore[import-untyped]
+import mesa
 import numpy as np
-from mesa.agent import Agent, AgentSet  # type: ignore[import-untyped]
+from mesa.agent import Agent, AgentSet
 from numpy.typing import ArrayLike, NDArray
 
 from agents.columns import ALIVE, Array, Column, Columns, Rows, Table, column, declared_columns, nearest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 try:
-    from mesa.agentset import GroupBy  # type: ignore[import-untyped]  # where Mesa 3.5 has it
+    from mesa.agentset import GroupBy  # where Mesa 3.5 has it
 except ImportError:
     from mesa.agent import GroupBy
 

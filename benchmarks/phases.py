@@ -65,7 +65,7 @@ def profile(model: MarketplaceModel, count: int, label: str) -> dict[str, Any]:
         "sellers": int(model.sellers.size),
         "offers": len(model.offers),
         "weeks": count,
-        "visiting": float(model.visits.count.sum()) / model.customers.size,
+        "visiting": float(model.visits.filled.sum()) / model.customers.size,
         "milliseconds_a_week": week,
         "loops": loops,
         "beside": week - loops,

@@ -108,7 +108,8 @@ def expected_share(rate: npt.NDArray[np.float64], factor: float, customers: int)
 def catch_week(model: MarketplaceModel) -> dict[str, Arguments]:
     """Live through one week; return the arguments, by name, that each loop of the customer's week was called with.
 
-    Further visits are given outcomes: every order is delivered, none is late or comes back.
+    Further visits are given outcomes: every order is delivered, none is late or comes back. No search is logged for
+    the sellers.
     """
     caught: dict[str, Arguments] = {}
     originals = [getattr(module, name) for module, name in LOOPS]
@@ -129,6 +130,7 @@ def catch_week(model: MarketplaceModel) -> dict[str, Arguments]:
     finally:
         for (module, name), loop in zip(LOOPS, originals, strict=True):
             setattr(module, name, loop)
+    caught["visit_and_choose"]["log_share"] = 0.0
     slots = caught["visit_and_choose"]["visits_"].customer.size
     caught["experience"] |= {
         "outcome": np.full(slots, DELIVERED, np.int8),
@@ -174,7 +176,7 @@ class OurWeek:
     @property
     def searches(self) -> int:
         """Searches of the latest week."""
-        return int(self.arguments["visit_and_choose"]["visits_"].count.sum())
+        return int(self.arguments["visit_and_choose"]["visits_"].filled.sum())
 
     @property
     def orders(self) -> int:

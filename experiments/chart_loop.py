@@ -67,11 +67,11 @@ def loop(labels: Mapping[str, tuple[str, str]], strength: Mapping[str, float | N
         Per link id, the change of log GMV when it is shut; None where it cannot be told from zero or was not
         measured. Given, it sets the widths of the arrows; without it all are equally wide.
     """
-    figure = Figure(figsize=(WIDTH, 4.25))
+    figure = Figure(figsize=(WIDTH, 4.35))
     ax = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     ax.set_axis_off()
     ax.set_xlim(0.0, 14.4)
-    ax.set_ylim(0.05, 7.9)
+    ax.set_ylim(0.05, 8.15)
     for start, end in IDENTITIES:
         _arrow(ax, start, end, colour=GREY, width=0.7, dash=(0, (2.5, 2.5)))
     largest = max((abs(value) for value in (strength or {}).values() if value is not None), default=0.0)

@@ -10,10 +10,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from experiments.chart_style import FAINT, GREY, INK, RUN, TWIN, WIDTH, compact, say_missing, styled
+from experiments.chart_style import FAINT, GREY, INK, RUN, TWIN, WIDTH, compact, log_ticks, say_missing, styled
 
 SELLERS, CUSTOMERS = 40, 260  # how many are drawn
 ROUNDS = 70  # of the spring layout
+SHORT = 50  # ties: an axis up to here has marks between the powers of ten
 EDGE = 1.15  # radius of the drawing over the radius that holds nine tenths of the nodes
 
 Floats = npt.NDArray[np.float64]
@@ -45,7 +46,7 @@ def network(edges: pd.DataFrame) -> Figure:
     edges : pandas.DataFrame
         ``customer``, ``seller`` (negative: own retail of a platform) and ``weight``, one row a tie.
     """
-    figure = Figure(figsize=(WIDTH, 4.3))
+    figure = Figure(figsize=(WIDTH, 4.0))
     drawing = figure.add_axes((0.0, 0.01, 0.60, 0.93))
     upper = figure.add_axes((0.695, 0.60, 0.285, 0.315))
     lower = figure.add_axes((0.695, 0.09, 0.285, 0.315))
@@ -136,6 +137,8 @@ def _draw_sellers(ax: Axes, ties: npt.NDArray[np.int64]) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(compact))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.3g}%"))
     ax.minorticks_off()
+    if values.max() < SHORT:
+        log_ticks(ax.xaxis)
 
 
 def _draw_customers(ax: Axes, ties: npt.NDArray[np.int64]) -> None:

@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 Make = TypeVar("Make", bound=Callable[..., Figure])
 
@@ -240,6 +241,12 @@ def say_missing(ax: Axes) -> None:
 def unit_axis(ax: Axes, unit: str) -> None:
     """Write the y axis in the unit of an indicator: shares in per cent, large numbers as k and M."""
     ax.yaxis.set_major_formatter(FuncFormatter(per_cent if unit == "share" else compact))
+
+
+def log_ticks(axis: Axis) -> None:
+    """Mark 1, 2 and 5 of every decade, so that even a short log axis has ticks to read."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_minor_locator(NullLocator())
 
 
 def per_cent(value: float, _position: Any = None) -> str:

@@ -30,6 +30,7 @@ from experiments.chart_style import (
     Line,
     draw_lines,
     label_ends,
+    log_ticks,
     panels,
     say_missing,
     smooth,
@@ -81,6 +82,7 @@ def draw(
         lines = [line._replace(values=line.values.where(line.values > 0.0)) for line in lines]
         if any(line.values.notna().any() for line in lines):
             ax.set_yscale("log")
+            log_ticks(ax.yaxis)
     unit_axis(ax, indicator.unit)
     set_title(ax, title, "" if indicator.unit in ("share", "1") else indicator.unit + (", log scale" if log else ""))
     draw_lines(ax, lines, len(run.weekly), fixed)

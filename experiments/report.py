@@ -8,6 +8,7 @@ Everything is computed from the results folder; nothing is loaded from elsewhere
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html import escape
 from importlib import resources
@@ -87,10 +88,15 @@ def page(run: Any) -> str:
 
 
 def _section(k: int, section: Section) -> str:
-    lead = f'<p class="lead">{escape(section.lead)}</p>' if section.lead else ""
+    lead = f'<p class="lead">{_prose(section.lead)}</p>' if section.lead else ""
     name = f"{section.kind} section".strip()
     head = f"<h2><span>{k}</span>{escape(section.title)}</h2>"
     return f'<section class="{name}" id="s{k}">{head}{lead}{section.body}</section>'
+
+
+def _prose(text: str) -> str:
+    """Escape a sentence, and keep a number and its unit on one line."""
+    return re.sub(r"(?<=\d) (?=%|times|million|billion)", "&nbsp;", escape(text))
 
 
 def _figure(figure: Figure, prefix: str, alt: str, caption: str = "") -> str:
@@ -173,8 +179,8 @@ def _version_words(provenance: dict[str, Any]) -> str:
 
 def _headline(run: Any) -> Section:
     first, *rest = headline(run)
-    more = "".join(f"<p>{escape(sentence)}</p>" for sentence in rest)
-    words = f'<div class="headline"><p>{escape(first)}</p>{more}</div>'
+    more = "".join(f"<p>{_prose(sentence)}</p>" for sentence in rest)
+    words = f'<div class="headline"><p>{_prose(first)}</p>{more}</div>'
     return Section("Headline", "", words + report_tables.key_figures(run))
 
 

@@ -11,7 +11,7 @@ from agents.chance import LISTING, OFFER, SELLER, SELLER_MORE, child_keys, draws
 from agents.offer import OWN, PLATFORM
 from agents.seller import reputation
 from marketplace.ledger import OUTSIDE, SELLERS
-from marketplace.search import need_category, need_place
+from marketplace.search import places_of
 
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel
@@ -73,12 +73,8 @@ def listings_of(model: MarketplaceModel, key: npt.NDArray[np.uint64], listings: 
     owner = np.repeat(np.arange(key.size), listings)
     number = np.arange(owner.size) - np.repeat(np.cumsum(listings) - listings, listings)
     u = draws(model.seed, LISTING, key[owner], number)
-    taste = model.taste
-    category = np.array([need_category(x, taste.category_cdf) for x in u[:, 0]], np.int32)
-    place = np.array(
-        [need_place(a, b, c, taste.popular_places, model.scenario.sellers.head_share, taste.head_width) for _, a, b, c in u]
-    )
-    return Listings(owner, number, category, place)
+    aims = model.taste._replace(head_share=model.scenario.sellers.head_share)
+    return Listings(owner, number, *places_of(u, aims))
 
 
 def even_listings(model: MarketplaceModel, listings: Ints) -> Listings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import mesa  # type: ignore[import-untyped]
+import mesa
 
 
 class WeeklyCollector(mesa.DataCollector):  # type: ignore[misc]

@@ -61,9 +61,9 @@ def enter(model: MarketplaceModel) -> int:
     scale = model.flywheel["visits->sellers"].value / np.maximum(1, logged)
     noise = normals(draws(model.seed, BELIEF, traits.key, model.week)[:, 0])
     comes = np.zeros(settings.candidates, np.bool_)
+    hurdle = model.entry_cost() / settings.horizon
     weigh(
-        settings.candidates, prospects, scale, np.exp(settings.belief_noise * noise), model.entry_cost() / settings.horizon,
-        settings.fixed_cost, settings.rivals_respond, model.scenario.sellers.markup,
+        settings.candidates, prospects, scale, np.exp(settings.belief_noise * noise), hurdle, settings.fixed_cost, settings.rivals_respond, model.scenario.sellers.markup,
         model.scenario.sellers.markup_cap, model.flywheel["selection->experience"].factor, members, first,
         model.rules, log_total_of(model), worst_share_of(model), log, comes,
     )  # fmt: skip

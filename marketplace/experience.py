@@ -62,7 +62,7 @@ def experience_block(  # type: ignore[no-untyped-def]
     order = first_order[block]
     repeats[block] = 0
     start = block * BLOCK * each
-    for slot in range(start, start + visits.count[block]):
+    for slot in range(start, start + visits.filled[block]):
         row = visits.customer[slot]
         m = int(visits.platform[slot])
         penalty = 0.0
@@ -92,7 +92,7 @@ def experience(  # type: ignore[no-untyped-def]
     ``first_order`` (blocks,) is the number of the first order of each block; orders lie in the sequence of the
     visits. ``repeats`` (blocks,) counts delivered orders of customers who had ordered before.
     """
-    for block in prange(visits.count.size):
+    for block in prange(visits.filled.size):
         experience_block(
             block, week, visits, each, first_order, outcome, late, returned, reference, kept_share, rules,
             offer_seller, satisfaction, tie_offer, tie_weight, orders, last_order, quarters, repeats,

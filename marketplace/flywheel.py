@@ -73,7 +73,7 @@ class Valve:
         return self
 
     def shut(self, week: int | None = None) -> Valve:
-        """Freeze what is perceived at what it was in the reference week (or in ``week``), or just now if that is past."""
+        """Freeze what is perceived at its value of the reference week (or of ``week``), or of now if that is past."""
         self.is_shut = True
         if week is not None:
             self.reference_week = week
@@ -188,8 +188,8 @@ def multiplier(gains: Sequence[float]) -> Floats:
 
     ``X_h = 1 + sum_k g_k X_(h-k)``; in a steady state it tends to ``1 / (1 - G)`` with G the sum of ``gains``.
     """
-    gains = np.asarray(gains, dtype=np.float64)
-    out = np.ones(len(gains) + 1)
-    for horizon in range(1, len(out)):
-        out[horizon] = 1.0 + float(np.dot(gains[:horizon], out[horizon - 1 :: -1][:horizon]))
+    g = np.asarray(gains, dtype=np.float64)
+    out = np.ones(g.size + 1)
+    for horizon in range(1, out.size):
+        out[horizon] = 1.0 + float(np.dot(g[:horizon], out[horizon - 1 :: -1][:horizon]))
     return out

@@ -48,7 +48,7 @@ def gather_block(block, visits, each, first_order, orders):  # type: ignore[no-u
     """Gather the orders of one block of customers."""
     order = first_order[block]
     start = block * BLOCK * each
-    for slot in range(start, start + visits.count[block]):
+    for slot in range(start, start + visits.filled[block]):
         if visits.offer[slot] >= 0:
             orders.customer[order] = visits.customer[slot]
             orders.offer[order] = visits.offer[slot]
@@ -59,7 +59,7 @@ def gather_block(block, visits, each, first_order, orders):  # type: ignore[no-u
 
 @loop(parallel=True)
 def _gather(visits, each, first_order, orders):  # type: ignore[no-untyped-def]
-    for block in prange(visits.count.size):
+    for block in prange(visits.filled.size):
         gather_block(block, visits, each, first_order, orders)
 
 

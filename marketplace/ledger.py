@@ -38,7 +38,7 @@ class Ledger:
         self.flows.clear()
         self.goods.clear()
 
-    def pay(self, payer: str, payee: str, purpose: str, amount: float | npt.NDArray[np.float64]) -> None:
+    def pay(self, payer: str, payee: str, purpose: str, amount: npt.ArrayLike) -> None:
         """Record a payment between kinds of account; the holders' own cash columns are moved by `credit`.
 
         Raises

@@ -223,7 +223,7 @@ class MarketplaceModel(ColumnModel):
         search = self.scenario.search
         self.visits = empty_visits(self.customers.size, self.searches_each)
         wide = search.shown + self.scenario.experience.ties + 1
-        blocks = self.visits.count.size
+        blocks = self.visits.filled.size
         room = min(-(-search.sample * MOST_LOGGED // blocks) + LOG_SLACK, BLOCK * self.searches_each)
         self.raw_log = empty_log(room * blocks, wide, blocks)
         self.whole_log = empty_log(room * blocks, wide, blocks)

@@ -1,4 +1,4 @@
-"""Phase 6: platforms keep their books, pay their costs, learn, build capacity, set prices and fees, spend the surplus."""
+"""Phase 6: platforms keep their books, pay their costs, learn, build capacity, set prices and fees, invest."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Visits(NamedTuple):
     distance: Floats  # true mismatch of the offer chosen
     inclusive: Floats  # log-sum of what was shown, outside option at 0 utility
     surplus: Floats  # realised, in currency of price level 1; 0 where nothing is bought
-    count: Ints  # (blocks,) slots filled
+    filled: Ints  # (blocks,) slots filled
     bought: Ints  # (blocks,) of them with an offer
 
 
@@ -104,7 +104,7 @@ class Log(NamedTuple):
     inclusive: Floats
     worst_rank: Floats  # lowest rank score shown, -inf where a free place was left
     reach: Floats  # distance from the heard need of the farthest candidate, inf where all were retrieved
-    count: Ints  # (blocks,) searches written by each block of customers
+    filled: Ints  # (blocks,) searches written by each block of customers
 
 
 def empty_visits(customers: int, searches_each: int) -> Visits:
@@ -144,6 +144,20 @@ def need_place(u_head, u_place, u_spread, popular_places, head_share, head_width
         popular = math.floor(u_head / head_share * popular_places) / popular_places
         return wrap(popular + head_width * (u_place + u_spread - 1.0))
     return u_place
+
+
+@loop()
+def _fall(u, taste, category, place):  # type: ignore[no-untyped-def]
+    for k in range(category.size):
+        category[k] = need_category(u[k, 0], taste.category_cdf)
+        place[k] = need_place(u[k, 1], u[k, 2], u[k, 3], taste.popular_places, taste.head_share, taste.head_width)
+
+
+def places_of(u: Floats, taste: Taste) -> tuple[npt.NDArray[np.int32], Floats]:
+    """Return the categories and places that uniforms ``u`` (n, 4) fall on under a taste, each (n,)."""
+    category, place = np.empty(len(u), np.int32), np.empty(len(u))
+    _fall(u, taste, category, place)
+    return category, place
 
 
 @rule
@@ -489,7 +503,7 @@ def visit_and_choose(seed, week, each, log_share, rules, offer_seller, level, pe
     log_share : float
         Share of searches to log. Each block of customers has its part of the log's room.
     """
-    for block in prange(visits_.count.size):
+    for block in prange(visits_.filled.size):
         visit_block(
             block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log
         )
@@ -498,11 +512,11 @@ def visit_and_choose(seed, week, each, log_share, rules, offer_seller, level, pe
 @loop()
 def close_log(log, out, outside):  # type: ignore[no-untyped-def]
     """Bring the blocks' parts of a log together in ``out`` and add shares and inclusive values. Returns how many."""
-    room = log.platform.size // log.count.size
+    room = log.platform.size // log.filled.size
     written = 0
     most = log.shown.shape[1]
-    for block in range(log.count.size):
-        for at in range(block * room, block * room + log.count[block]):
+    for block in range(log.filled.size):
+        for at in range(block * room, block * room + log.filled[block]):
             out.platform[written] = log.platform[at]
             out.category[written] = log.category[at]
             out.place[written] = log.place[at]
@@ -660,4 +674,4 @@ def empty_log(searches: int, most: int, blocks: int) -> Log:
 
 def first_rows(log: Log, count: int) -> Log:
     """The part of a log that was written this week."""
-    return Log(*(part[:count] for part in log))
+    return log._replace(**{name: part[:count] for name, part in log._asdict().items()})

@@ -95,10 +95,9 @@ def pay_running_costs(model: MarketplaceModel) -> None:
     if model.scenario.fulfilment.holding_cost > 0.0:
         stocked = model.third_party_rows
         value = offers.stock[stocked] * offers.cost[stocked] * model.scenario.fulfilment.holding_cost
-        held = np.bincount(offers.seller[stocked], value, model.sellers.size)
-    cost = np.zeros(model.sellers.size)
-    cost[living] = model.scenario.entry.fixed_cost
-    cost += held
+        held = np.bincount(offers.seller[stocked], value, model.sellers.size).astype(np.float64)
+    cost = held
+    cost[living] += model.scenario.entry.fixed_cost
     model.ledger.pay(SELLERS, OUTSIDE, "fixed and holding cost", cost)
     sellers.cash -= cost
     sellers.profit -= cost
@@ -287,13 +286,9 @@ def relist(model: MarketplaceModel) -> None:
         goes = looks & ~listed[living, m] & (per_offer[m] > per_offer[home])
         movers = living[goes]
         if movers.size:
-            mine = rows[np.isin(offers.seller[rows], movers) & (offers.platform[rows] == _first(listed)[offers.seller[rows]])]
-            births.list_again(model, mine, m)
+            at_home = offers.platform[rows] == np.argmax(listed, axis=1)[offers.seller[rows]]
+            births.list_again(model, rows[at_home & np.isin(offers.seller[rows], movers)], m)
             offers = model.offers.columns
-
-
-def _first(listed: npt.NDArray[np.bool_]) -> Ints:
-    return np.argmax(listed, axis=1)
 
 
 def leave(model: MarketplaceModel) -> int:

@@ -188,7 +188,7 @@ def _drawn(seed: np.uint64, node: int, place: int, count: int) -> int:
     counter = place * _COUNTERS + 1
     target = 0
     while True:
-        for word in draw(seed, GRAPH, node, counter):  # type: ignore[no-untyped-call]
+        for word in draw(seed, GRAPH, node, counter):
             following = (target + 1.0) / word
             if following >= count:
                 return target
@@ -217,7 +217,7 @@ def _ring_links(seed: np.uint64, node: int, count: int, rewiring: float, links: 
     half = links.size
     for place in range(half):
         links[place] = (node + place + 1) % count
-        u = draw(seed, GRAPH, node, place * _COUNTERS)[0]  # type: ignore[no-untyped-call]
+        u = draw(seed, GRAPH, node, place * _COUNTERS)[0]
         if u >= rewiring:
             continue
         # Drawn from an even number of nodes, so that the last one has a partner too, if only an imagined one.
@@ -287,7 +287,7 @@ def _preferred_links(seed: np.uint64, node: int, earlier: Links, links: Links) -
     found = 0
     counter = 0
     while found < each:
-        for word in draw(seed, GRAPH, node, counter):  # type: ignore[no-untyped-call]
+        for word in draw(seed, GRAPH, node, counter):
             place = int(word * (2 * earlier.size))
             target = earlier[place // 2] if place % 2 == 1 else each + place // 2 // each
             if found < each and not _holds(links, found, target):

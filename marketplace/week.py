@@ -43,18 +43,14 @@ def prepare(model: MarketplaceModel) -> None:
     """Before week 1: draw the fixed basket of needs, and read the launch utility that scores refer to."""
     panel = model.scenario.search.panel
     u = draws(model.seed, MARKET, child_keys(0, np.full(panel, 1), np.arange(panel)))
-    taste = model.taste
-    model.panel_category = np.array([search.need_category(x, taste.category_cdf) for x in u[:, 0]], np.int32)
-    model.panel_place = np.array(
-        [search.need_place(a, b, c, taste.popular_places, taste.head_share, taste.head_width) for _, a, b, c in u]
-    )
+    model.panel_category, model.panel_place = search.places_of(u, model.taste)
     perceive_capabilities(model)
     lay_shelf(model)
     model.reference = read_panel(model)[:, 3] - model.scenario.experience.reference_gap
     for valve in model.flywheel.values():
         valve.reset()
     customers = model.customers.columns
-    counts = np.zeros((model.visits.count.size, 4), np.int64)
+    counts = np.zeros((model.visits.filled.size, 4), np.int64)
     if model.adopters:
         recommend(model, counts, keep_all=True)
     model.lapse_counts[3] = int((customers.status == ACTIVE).sum())
@@ -73,7 +69,7 @@ def adopt(model: MarketplaceModel) -> None:
     well_mixed = settings.mixing == "well-mixed"
     recommending = float(np.count_nonzero(c.recommends)) / c.status.size if well_mixed else 0.0
     degree = 1 if well_mixed else scenario.social.mean_degree
-    joined = np.zeros((model.visits.count.size, 6), np.int64)
+    joined = np.zeros((model.visits.filled.size, 6), np.int64)
     adoption.adopt(
         np.uint64(model.seed), model.week, c.key, c.status, c.channel, c.joined, c.recommends, c.satisfaction,
         model.flywheel["experience->visits"].factor, model.social.indptr, model.social.indices, p,
@@ -134,7 +130,9 @@ def utilities(model: MarketplaceModel) -> tuple[Floats, Floats]:
     """Return utility but for price and mismatch, and rank but for relevance, of every row of offers."""
     scenario, c, s, p = model.scenario, model.offers.columns, model.sellers.columns, model.platforms.columns
     weight, prior = scenario.experience.reputation_weight, scenario.experience.reputation_prior
-    known = np.concatenate((reputation(s.stars, s.reviews, weight, prior), reputation(p.stars, p.reviews, weight, prior)))
+    known = reputation(
+        np.concatenate((s.stars, p.stars)), np.concatenate((s.reviews, p.reviews)), weight, prior
+    )
     who = np.where(c.seller >= 0, c.seller, model.sellers.size - 1 - c.seller)
     standing = scenario.choice.rho * known[who]
     base = c.quality - scenario.choice.delta * c.promised_days + standing
@@ -213,7 +211,7 @@ def visit_and_choose(model: MarketplaceModel) -> None:
     )  # fmt: skip
     logged = search.close_log(model.raw_log, model.whole_log, model.rules.outside / model.rules.mu)
     model.log = search.first_rows(model.whole_log, logged)
-    model.searches_last_week = float(model.visits.count.sum())
+    model.searches_last_week = float(model.visits.filled.sum())
     count_visits(model)
     p = model.platforms.columns
     p.demand[:] = operations.SMOOTHING * p.demand + (1.0 - operations.SMOOTHING) * books.searches
@@ -228,7 +226,7 @@ def count_visits(model: MarketplaceModel) -> None:
 
     books, count = model.books, model.platforms.size
     if count == 1:
-        books.searches[0] = model.visits.count.sum()
+        books.searches[0] = model.visits.filled.sum()
         books.failed[0] = books.searches[0] - model.visits.bought.sum()
     else:
         slots = used_slots(model)
@@ -244,8 +242,8 @@ def count_visits(model: MarketplaceModel) -> None:
 def used_slots(model: MarketplaceModel) -> npt.NDArray[np.int64]:
     """Slots of the visits that were filled this week, in order."""
     room = search.BLOCK * model.searches_each
-    starts = np.arange(model.visits.count.size) * room
-    return np.concatenate([np.arange(s, s + n) for s, n in zip(starts, model.visits.count, strict=True)])
+    starts = np.arange(model.visits.filled.size) * room
+    return np.concatenate([np.arange(s, s + n) for s, n in zip(starts, model.visits.filled, strict=True)])
 
 
 # -- 3. fulfil ---------------------------------------------------------------------------------------------------
@@ -302,7 +300,7 @@ def count_deliveries(model: MarketplaceModel) -> None:
 def experience(model: MarketplaceModel) -> None:
     """Satisfaction, ties, reviews, telling friends, lapsing."""
     c, orders = model.customers.columns, model.week_orders
-    blocks = model.visits.count.size
+    blocks = model.visits.filled.size
     repeats = np.zeros(blocks, np.int64)
     if model.week % selling.QUARTER == 1:
         c.quarters[:] <<= 1
@@ -330,7 +328,7 @@ def review(model: MarketplaceModel) -> None:
     """Reviews are left, and become the reputation of sellers and of own retail."""
     orders, s, p, c = model.week_orders, model.sellers.columns, model.platforms.columns, model.offers.columns
     model.stars_given = np.zeros(orders.offer.size, np.int8)
-    expected = c.promised_days / model.scenario.fulfilment.promise if model.scenario.fulfilment.promise else c.promised_days
+    expected = c.promised_days / (model.scenario.fulfilment.promise or 1.0)
     seen = model.flywheel["delivery->experience"].factor[c.platform]
     experiences.review(
         np.uint64(model.seed), model.week, model.customers.columns.key, orders.customer, orders.offer, orders.outcome,

@@ -38,7 +38,7 @@ def logit_markup(markup: Floats, share: Floats, alpha: Floats, mu: float) -> Flo
     ``W(exp(y))`` is the Wright omega function of y, which does not overflow (Lawrence, Corless & Jeffrey
     2012, ACM Transactions on Mathematical Software 38(3), algorithm 917).
     """
-    from scipy.special import logit, wrightomega  # type: ignore[import-untyped]
+    from scipy.special import logit, wrightomega
 
     sensitivity = alpha / mu
     odds = logit(np.clip(share, 0.0, HIGHEST_SHARE))

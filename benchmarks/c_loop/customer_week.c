@@ -10,17 +10,23 @@ int64_t world_size(void) { return (int64_t)sizeof(struct world); }
 
 static double integrated(double hazard) { return hazard < 1.0 ? -log1p(-hazard) : INFINITY; }
 
-static double hazard_of_joining(const struct world *w, int64_t neighbours)
+static double hazard_of_joining(const struct world *w, double neighbours)
 {
-    if (neighbours == 0)
+    if (neighbours == 0.0)
         return w->p;
     double stay = w->q < 1.0 && w->referral < 1.0 ? log1p(-w->q) + log1p(-w->referral) : -INFINITY;
-    return 1.0 - (1.0 - w->p) * exp((double)neighbours * stay);
+    return 1.0 - (1.0 - w->p) * exp(neighbours * stay);
 }
 
-static int channel_of(double u, double advertising, double word, double referral)
+static int channel_of(const struct world *w, double u, double reached)
 {
-    double mark = u * (advertising + word + referral);
+    double advertising = w->p, word = reached * w->q, told = reached * w->referral;
+    if (!w->well_mixed) {
+        advertising = integrated(w->p);
+        word = reached * integrated(w->q);
+        told = reached * integrated(w->referral);
+    }
+    double mark = u * (advertising + word + told);
     if (mark < advertising)
         return ADVERTISING;
     return mark < advertising + word ? WORD_OF_MOUTH : REFERRAL;
@@ -29,33 +35,31 @@ static int channel_of(double u, double advertising, double word, double referral
 static void adopt_one(struct world *w, int64_t row, int64_t week, int64_t *joined_now)
 {
     struct uniforms u = draw(w->seed, JOIN, w->key[row], (uint32_t)week);
-    double hazard;
-    int64_t neighbours = 0;
-    if (w->well_mixed) {
-        hazard = least(1.0, w->p + w->q * w->advocates + w->referral * w->advocates);
-    } else {
+    double appeal = 1.0;
+    if (w->status[row] == LAPSED)
+        appeal = w->win_back * best_satisfaction(w, row, w->felt_visits) / w->launch;
+    double reached = w->well_mixed ? 1.0 : (double)(w->indptr[row + 1] - w->indptr[row]);
+    if (u.w0 >= appeal * (w->p + reached * (w->q + w->referral))) /* more than the hazard can be */
+        return;
+    reached = w->advocates;
+    if (!w->well_mixed) {
+        reached = 0.0;
         for (int64_t k = w->indptr[row]; k < w->indptr[row + 1]; k++)
-            neighbours += w->recommends[w->indices[k]];
-        hazard = hazard_of_joining(w, neighbours);
+            reached += w->recommends[w->indices[k]];
     }
+    double hazard = least(1.0, w->p + reached * (w->q + w->referral));
+    if (!w->well_mixed)
+        hazard = hazard_of_joining(w, reached);
+    if (u.w0 >= least(1.0, appeal * hazard))
+        return;
     if (w->status[row] == LAPSED) {
-        double back = w->win_back * hazard * best_satisfaction(w, row, w->felt_visits) / w->launch;
-        if (u.w0 < least(1.0, back)) {
-            w->status[row] = ACTIVE;
-            joined_now[CHANNELS]++;
-        }
-    } else if (u.w0 < hazard) {
-        int channel;
-        if (w->well_mixed)
-            channel = channel_of(u.w1, w->p, w->q * w->advocates, w->referral * w->advocates);
-        else
-            channel = channel_of(u.w1, integrated(w->p), (double)neighbours * integrated(w->q),
-                                 (double)neighbours * integrated(w->referral));
-        w->status[row] = ACTIVE;
+        joined_now[CHANNELS]++;
+    } else {
         w->joined[row] = (int32_t)week;
-        w->channel[row] = (int8_t)channel;
-        joined_now[channel]++;
+        w->channel[row] = (int8_t)channel_of(w, u.w1, reached);
+        joined_now[w->channel[row]]++;
     }
+    w->status[row] = ACTIVE;
 }
 
 static void strengthen_tie(struct world *w, int64_t row, int32_t offer)

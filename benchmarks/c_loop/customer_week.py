@@ -141,7 +141,7 @@ def gather(arguments: dict[str, Arguments]) -> tuple[dict[str, np.ndarray], dict
         "categories": choose["taste"].category_cdf.size,
         "buckets": shelf.buckets,
         "block": BLOCK,
-        "blocks": visits.count.size,
+        "blocks": visits.filled.size,
         "searches_each": choose["each"],
     }
     assert rules == lapse["rules"]

@@ -53,65 +53,67 @@ static int64_t pick_platform(const struct world *w, double u, int64_t row, int64
     return chosen;
 }
 
-/* Walk outwards from the need over the nearest candidates and keep the best ranked, best first. */
-static int64_t find_shown(const struct world *w, int64_t circle, double heard, double mismatch_weight,
-                          struct considered *top, double *top_score)
+/* The place at a position of a circle that runs on beyond its ends: one turn back below, one on above. */
+static double place_at(const struct world *w, int64_t at, int64_t low, int64_t high)
 {
-    int64_t low = w->segment[circle], high = w->segment[circle + 1];
-    int64_t take = w->candidates < high - low ? w->candidates : high - low;
-    if (take == 0)
+    if (at < low)
+        return w->place[at + high - low] - 1.0;
+    if (at >= high)
+        return w->place[at - high + low] + 1.0;
+    return w->place[at];
+}
+
+/* Put an offer among the best `shown` by score, best first. */
+static int64_t rank_in(const struct world *w, int64_t position, double score, int64_t kept, struct considered *top,
+                       double *top_score)
+{
+    int64_t slot;
+    if (kept < w->shown)
+        slot = kept++;
+    else if (score > top_score[w->shown - 1])
+        slot = w->shown - 1;
+    else
+        return kept;
+    while (slot > 0 && top_score[slot - 1] < score) {
+        top_score[slot] = top_score[slot - 1];
+        top[slot].position = top[slot - 1].position;
+        slot--;
+    }
+    top_score[slot] = score;
+    top[slot].position = position;
+    return kept;
+}
+
+/* Find the window of the candidates nearest to the need by bisection, and keep the best ranked of them. */
+static int64_t find_shown(const struct world *w, int64_t circle, double heard, struct considered *top,
+                          double *top_score)
+{
+    int64_t low = w->segment[circle], high = w->segment[circle + 1], size = high - low;
+    if (size == 0)
         return 0;
+    int64_t take = w->candidates < size ? w->candidates : size;
     int64_t right = w->bucket[circle * w->buckets + (int64_t)(heard * (double)w->buckets)];
     while (right < high && w->place[right] < heard)
         right++;
-    int64_t left = right - 1;
-    double right_turn = 0.0, left_turn = 0.0;
-    if (right == high) {
-        right = low;
-        right_turn = 1.0;
-    }
-    if (left < low) {
-        left = high - 1;
-        left_turn = 1.0;
-    }
-    double from_right = w->place[right] + right_turn - heard;
-    double from_left = heard - w->place[left] + left_turn;
-    int64_t kept = 0;
-    for (int64_t taken = 0; taken < take; taken++) {
-        int64_t position;
-        double reach;
-        if (from_right < from_left) {
-            position = right;
-            reach = from_right;
-            if (++right == high) {
-                right = low;
-                right_turn = 1.0;
-            }
-            from_right = w->place[right] + right_turn - heard;
-        } else {
-            position = left;
-            reach = from_left;
-            if (--left < low) {
-                left = high - 1;
-                left_turn = 1.0;
-            }
-            from_left = heard - w->place[left] + left_turn;
-        }
-        double score = w->rank[position] - mismatch_weight * reach;
-        int64_t slot;
-        if (kept < w->shown)
-            slot = kept++;
-        else if (score > top_score[w->shown - 1])
-            slot = w->shown - 1;
+    int64_t first = right - take, last = right;
+    while (first < last) {
+        int64_t middle = first + (last - first) / 2;
+        if (heard - place_at(w, middle, low, high) > place_at(w, middle + take, low, high) - heard)
+            first = middle + 1;
         else
-            continue;
-        while (slot > 0 && top_score[slot - 1] < score) {
-            top_score[slot] = top_score[slot - 1];
-            top[slot].position = top[slot - 1].position;
-            slot--;
-        }
-        top_score[slot] = score;
-        top[slot].position = position;
+            last = middle;
+    }
+    double weight = w->relevance * w->tau;
+    int64_t kept = 0;
+    for (int64_t at = right; at < first + take; at++) {
+        int64_t position = at >= high ? at - size : at;
+        double gap = place_at(w, at, low, high) - heard;
+        kept = rank_in(w, position, w->rank[position] - weight * gap, kept, top, top_score);
+    }
+    for (int64_t at = right - 1; at >= first; at--) {
+        int64_t position = at < low ? at + size : at;
+        double gap = heard - place_at(w, at, low, high);
+        kept = rank_in(w, position, w->rank[position] - weight * gap, kept, top, top_score);
     }
     return kept;
 }
@@ -125,16 +127,13 @@ static int64_t add_unless_there(struct considered *top, int64_t kept, int64_t po
     return kept + 1;
 }
 
-static int64_t friends_offer(const struct world *w, double u, int64_t row, int64_t low, int64_t high)
+/* Position of a recommending friend's strongest tie on the circle, or -1. */
+static int64_t friends_favourite(const struct world *w, int64_t who, int64_t low, int64_t high)
 {
-    int64_t degree = w->indptr[row + 1] - w->indptr[row];
-    if (degree == 0)
-        return -1;
-    int64_t who = w->indices[w->indptr[row] + (int64_t)(u * (double)degree)];
-    if (!w->recommends[who])
-        return -1;
     int64_t best = -1;
     double weight = 0.0;
+    if (!w->recommends[who])
+        return -1;
     for (int64_t k = who * w->ties; k < (who + 1) * w->ties; k++) {
         if (w->tie_offer[k] >= 0 && w->tie_weight[k] > weight) {
             int64_t position = w->position[w->tie_offer[k]];
@@ -149,41 +148,34 @@ static int64_t friends_offer(const struct world *w, double u, int64_t row, int64
 
 static double tie_with(const struct world *w, int64_t row, int32_t seller)
 {
-    for (int64_t k = row * w->ties; k < (row + 1) * w->ties; k++)
-        if (w->tie_offer[k] >= 0 && w->offer_seller[w->tie_offer[k]] == seller)
+    for (int64_t k = row * w->ties; k < (row + 1) * w->ties && w->tie_offer[k] >= 0; k++)
+        if (w->offer_seller[w->tie_offer[k]] == seller)
             return w->tie_weight[k];
     return 0.0;
 }
 
-static int64_t consider(const struct world *w, int64_t week, uint32_t decision, int64_t row, int64_t platform,
-                        int64_t category, double place, struct considered *top, double *top_score,
-                        struct uniforms *u)
+static int64_t consider(const struct world *w, struct uniforms u, int64_t row, int64_t platform, int64_t category,
+                        double place, struct considered *top, double *top_score)
 {
-    *u = draw(w->seed, decision, w->key[row], (uint32_t)week);
     int64_t circle = platform * w->categories + category;
     int64_t low = w->segment[circle], high = w->segment[circle + 1];
     double heard = place;
-    if (w->noise[platform] > 0.0) /* the sum of two uniforms has variance 1/6 */
-        heard = wrap(place + w->noise[platform] * 2.449489742783178 * (u->w0 + u->w1 - 1.0));
-    int64_t kept = find_shown(w, circle, heard, w->relevance * w->tau, top, top_score);
-    int64_t recommended = -1;
-    if (w->recommendation_rate > 0.0) {
-        struct uniforms f = draw(w->seed, FRIEND, w->key[row], (uint32_t)week);
-        if (f.w0 < w->recommendation_rate)
-            recommended = friends_offer(w, f.w1, row, low, high);
-    }
+    if (w->noise[platform] > 0.0)
+        heard = wrap(place + w->noise[platform] * sqrt(12.0) * (u.w0 - 0.5));
+    int64_t kept = find_shown(w, circle, heard, top, top_score);
     int has_ties = w->tie_offer[row * w->ties] >= 0;
-    if (has_ties) {
-        for (int64_t k = row * w->ties; k < (row + 1) * w->ties; k++) {
-            if (w->tie_offer[k] < 0)
-                continue;
-            int64_t position = w->position[w->tie_offer[k]];
-            if (low <= position && position < high)
-                kept = add_unless_there(top, kept, position);
-        }
+    for (int64_t k = row * w->ties; k < (row + 1) * w->ties && w->tie_offer[k] >= 0; k++) {
+        int64_t position = w->position[w->tie_offer[k]];
+        if (low <= position && position < high)
+            kept = add_unless_there(top, kept, position);
     }
-    if (recommended >= 0)
-        kept = add_unless_there(top, kept, recommended);
+    int64_t advised = -1, degree = w->indptr[row + 1] - w->indptr[row];
+    if (degree > 0 && u.w1 < w->recommendation_rate) {
+        int64_t which_friend = (int64_t)(u.w1 / w->recommendation_rate * (double)degree);
+        advised = friends_favourite(w, w->indices[w->indptr[row] + which_friend], low, high);
+        if (advised >= 0)
+            kept = add_unless_there(top, kept, advised);
+    }
     double cost = w->tau * w->felt_mismatch[platform];
     for (int64_t j = 0; j < kept; j++) {
         int64_t at = top[j].position;
@@ -191,7 +183,7 @@ static int64_t consider(const struct world *w, int64_t week, uint32_t decision, 
         double worth = w->base[at] - w->alpha[row] * w->price[at] - cost * top[j].gap;
         if (has_ties)
             worth += w->tie_bonus * tie_with(w, row, w->seller[at]);
-        if (at == recommended)
+        if (at == advised)
             worth += w->friend_bonus;
         top[j].value = worth / w->mu;
     }
@@ -256,9 +248,9 @@ static int64_t visit_one(struct world *w, int64_t row, int64_t week, int64_t slo
     double place = need_place(w, n.w1, n.w2, n.w3);
     uint32_t decision = SEARCH;
     for (int64_t search = 0; search < w->searches_each; search++) {
-        struct uniforms u;
+        struct uniforms u = draw(w->seed, decision, w->key[row], (uint32_t)week);
         double total;
-        int64_t kept = consider(w, week, decision, row, platform, category, place, top, top_score, &u);
+        int64_t kept = consider(w, u, row, platform, category, place, top, top_score);
         double inside = log_sum(top, kept, &total);
         double margin = excess(u.w2, inside, w->outside / w->mu);
         w->visit_customer[slot] = (int32_t)row;

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdint.h>
 
-enum { JOIN = 1, VISIT = 2, NEED = 3, SEARCH = 4, FRIEND = 5, LAPSE = 8, ELSEWHERE = 22 };
-enum { POTENTIAL = 0, ACTIVE = 1, LAPSED = 2 };
+enum { JOIN = 1, VISIT = 2, NEED = 3, SEARCH = 4, ELSEWHERE = 5, LAPSE = 8 };
+enum { ACTIVE = 1, LAPSED = 2 };
 enum { ADVERTISING = 2, WORD_OF_MOUTH = 3, REFERRAL = 4, CHANNELS = 5 };
 enum { STOCKOUT = 1, DELIVERED = 2 };
 enum { MOST_CONSIDERED = 1024 };

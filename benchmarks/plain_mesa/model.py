@@ -173,7 +173,7 @@ class Customer(mesa.Agent):
         rules, random = self.model.rules, self.model.random
         heard = place
         if rules.noise > 0.0:
-            heard = (place + rules.noise * math.sqrt(6.0) * (random.random() + random.random() - 1.0)) % 1.0
+            heard = (place + rules.noise * math.sqrt(12.0) * (random.random() - 0.5)) % 1.0
         weight = rules.relevance * rules.tau
         ranked = [
             (offer.rank - weight * distance, at, offer)

@@ -365,7 +365,7 @@ class TestIdentity:
 
     def test_a_scenario_can_be_copied_and_pickled(self) -> None:
         scenario = load_scenario("two-platforms")
-        again = pickle.loads(pickle.dumps(scenario))  # noqa: S301 (our own bytes)
+        again = pickle.loads(pickle.dumps(scenario))
         assert again == copy.deepcopy(scenario) == scenario
 
     def test_a_scenario_is_made_from_its_tables(self) -> None:

@@ -1,0 +1,38 @@
+# A fresh machine with Python 3.11 or later needs nothing else: every target makes .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test slow bench check reference docs clean
+
+run: $(READY)  ## the default world and its twin with the loop cut; says where the report lies
+	$(BIN)/marketplace run amazon --twin
+
+test: $(READY) check  ## style, types and the fast tests
+	$(BIN)/python -m pytest -q -n 2
+
+slow: $(READY)  ## the statistical suites and large worlds
+	$(BIN)/python -m pytest -q -m slow
+
+bench: $(READY)  ## speed against plain Mesa and against C, in one run
+	$(BIN)/python benchmarks/speed.py
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+reference: $(READY)  ## make anew what results/reference/ holds
+	$(BIN)/python -m experiments.reference
+
+docs: $(READY)  ## make anew the tables of docs/odd.md
+	$(BIN)/python -m experiments.odd
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build *.egg-info
