@@ -40,7 +40,7 @@ def same_state(ours: OurWeek, c: CWeek) -> bool:
     columns = {name: adopted[name] for name in ("status", "channel", "joined", "recommends", "satisfaction")}
     columns |= {name: felt[name] for name in ("tie_offer", "tie_weight", "orders", "last_order", "quarters")}
     columns |= {"lapse_counts": mine["lapse_and_recommend"]["counts"]}
-    columns |= {"visit_count": visits.filled, "visit_bought": visits.bought}
+    columns |= {"visit_filled": visits.filled, "visit_bought": visits.bought}
     same = all(np.array_equal(column, c.arrays[name]) for name, column in columns.items())
     for name in ("customer", "platform", "offer", "distance", "inclusive", "surplus"):
         mine_filled = filled(getattr(visits, name), visits.filled, each)

@@ -25,6 +25,35 @@ class Progress:
         yield lambda count: None
 
 
+class Pace:
+    """Pieces of work done per second, from the end of the first piece on: that one may include a compilation."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.count = 0
+        self.begun = time.monotonic()
+        self._first = 0
+        self._since = self.begun
+
+    def at(self, count: int) -> None:
+        """Take note that ``count`` pieces are done."""
+        if self.count == 0:
+            self._first, self._since = count, time.monotonic()
+        self.count = count
+
+    @property
+    def rate(self) -> float:
+        """Pieces per second; 0 until a second piece is done."""
+        seconds = time.monotonic() - self._since
+        return (self.count - self._first) / seconds if seconds > 0.0 else 0.0
+
+    def __str__(self) -> str:
+        rate = self.rate
+        if rate == 0.0:
+            return ""
+        return f"{rate:,.0f} {self.unit}/s" if rate >= 10.0 else f"{rate:.2g} {self.unit}/s"
+
+
 class Lines(Progress):
     """A plain line when something starts to take long, every ten seconds, and at the end."""
 
@@ -33,20 +62,21 @@ class Lines(Progress):
 
     @contextmanager
     def follow(self, label: str, end: int, unit: str) -> Iterator[Callable[[int], None]]:
-        began = told = time.monotonic()
-        count = 0
+        pace = Pace(unit)
+        told = pace.begun
 
-        def done(number: int) -> None:
-            nonlocal told, count
-            count, now = number, time.monotonic()
+        def done(count: int) -> None:
+            nonlocal told
+            pace.at(count)
+            now = time.monotonic()
             if now - told >= LINE_EVERY and count < end:
                 told = now
-                left = (now - began) / max(1, count) * (end - count)
-                self.say(f"{label}: {count:,} of {end:,} {unit}, {_rate(count, now - began, unit)}, {_time(left)} left")
+                left = f", {pace}, {_time((end - count) / pace.rate)} left" if pace.rate else ""
+                self.say(f"{label}: {count:,} of {end:,} {unit}{left}")
 
         yield done
-        seconds = time.monotonic() - began
-        self.say(f"{label}: {count:,} of {end:,} {unit} in {_time(seconds)}, {_rate(count, seconds, unit)}")
+        took = _time(time.monotonic() - pace.begun)
+        self.say(f"{label}: {pace.count:,} of {end:,} {unit} in {took}" + (f", {pace}" if pace.rate else ""))
 
 
 class Bar(Lines):
@@ -63,13 +93,13 @@ class Bar(Lines):
             TextColumn(escape(label)), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
             TextColumn("{task.fields[pace]}"), TimeRemainingColumn(), TextColumn("left"),
         )  # fmt: skip
-        began = time.monotonic()
+        pace = Pace(unit)
         with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("", total=end, pace="")
 
             def done(count: int) -> None:
-                pace = _rate(count, time.monotonic() - began, unit)
-                bar.update(task, completed=count, pace=pace)
+                pace.at(count)
+                bar.update(task, completed=count, pace=str(pace))
 
             yield done
 
@@ -79,11 +109,6 @@ def progress_for(quiet: bool) -> Progress:
     if quiet:
         return Progress()
     return Bar() if sys.stderr.isatty() else Lines()
-
-
-def _rate(count: int, seconds: float, unit: str) -> str:
-    pace = count / max(seconds, 1e-9)
-    return f"{pace:,.0f} {unit}/s" if pace >= 10 else f"{pace:.2g} {unit}/s"
 
 
 def _time(seconds: float) -> str:

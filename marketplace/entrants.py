@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from agents.chance import BELIEF, draws, normals
 from marketplace import births
@@ -63,9 +62,9 @@ def enter(model: MarketplaceModel) -> int:
     comes = np.zeros(settings.candidates, np.bool_)
     hurdle = model.entry_cost() / settings.horizon
     weigh(
-        settings.candidates, prospects, scale, np.exp(settings.belief_noise * noise), hurdle, settings.fixed_cost, settings.rivals_respond, model.scenario.sellers.markup,
-        model.scenario.sellers.markup_cap, model.flywheel["selection->experience"].factor, members, first,
-        model.rules, log_total_of(model), worst_share_of(model), log, comes,
+        settings.candidates, prospects, scale, np.exp(settings.belief_noise * noise), hurdle, settings.fixed_cost,
+        settings.rivals_respond, model.scenario.sellers.markup, model.scenario.sellers.markup_cap,
+        model.flywheel["selection->experience"].factor, members, first, model.rules, log, comes,
     )  # fmt: skip
     chosen = np.flatnonzero(comes)
     if chosen.size:
@@ -74,21 +73,3 @@ def enter(model: MarketplaceModel) -> int:
         kept = births.Listings(owner, listings.number[mine], listings.category[mine], listings.place[mine])
         births.open_sellers(model, traits, chosen, kept, entry_cost=model.entry_cost())
     return int(chosen.size)
-
-
-def log_total_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
-    """Log-sum of all that each logged search offers, the outside option included, in utility/mu."""
-    log, outside = model.log, model.rules.outside / model.rules.mu
-    known = np.where(log.shown >= 0, log.utility, -np.inf)
-    peak = np.maximum(np.max(known, axis=1, initial=-np.inf), outside)
-    peak = np.where(np.isfinite(peak), peak, 0.0)
-    with np.errstate(divide="ignore"):
-        total = np.exp(known - peak[:, None]).sum(axis=1) + np.exp(outside - peak)
-        return np.asarray(peak + np.log(total))
-
-
-def worst_share_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
-    """Share of the last offer that each logged search listed, which a newcomer would replace."""
-    log = model.log
-    last = min(model.rules.shown, log.share.shape[1]) - 1
-    return log.share[:, last].copy()

@@ -81,7 +81,7 @@ def equilibrium(worth, count, log_outside, cap, markup):  # type: ignore[no-unty
 
 
 @rule
-def log_rivals_of(at, gap, rank, rules, log_total, worst_share, log):  # type: ignore[no-untyped-def]
+def log_rivals_of(at, gap, rank, rules, log):  # type: ignore[no-untyped-def]
     """Return the log-sum a newcomer meets in a logged search, +inf where it would not be shown.
 
     It is shown if it lies within reach and outranks the worst offer listed, whose place it then takes.
@@ -89,15 +89,15 @@ def log_rivals_of(at, gap, rank, rules, log_total, worst_share, log):  # type: i
     if gap > log.reach[at]:
         return math.inf
     if log.worst_rank[at] == -math.inf:
-        return log_total[at]
+        return log.log_total[at]
     if rank - rules.relevance * rules.tau * gap <= log.worst_rank[at]:
         return math.inf
-    return log_total[at] + math.log1p(-min(worst_share[at], 1.0 - 1e-12))
+    return log.log_total[at] + math.log1p(-min(log.worst_share[at], 1.0 - 1e-12))
 
 
 @rule
 def demand_at(  # type: ignore[no-untyped-def]
-    price, place, base, rank, level, mismatch, members, first, last, rules, log_total, worst_share, log
+    price, place, base, rank, level, mismatch, members, first, last, rules, log
 ):
     """Return over the searches of a circle: sum of s, of s(1-s), of alpha s(1-s), for a listing at ``price``."""
     reach = 0.0
@@ -106,7 +106,7 @@ def demand_at(  # type: ignore[no-untyped-def]
     for k in range(first, last):
         at = members[k]
         gap = circle_distance(place, log.place[at])
-        rivals = log_rivals_of(at, gap, rank, rules, log_total, worst_share, log)
+        rivals = log_rivals_of(at, gap, rank, rules, log)
         if rivals == math.inf:
             continue
         value = (base - log.alpha[at] * price / level - rules.tau * mismatch * gap) / rules.mu
@@ -119,8 +119,7 @@ def demand_at(  # type: ignore[no-untyped-def]
 
 @rule
 def estimate(  # type: ignore[no-untyped-def]
-    place, base, rank, level, break_even, cap, markup, mismatch, members, first, last, rules, log_total, worst_share,
-    log,
+    place, base, rank, level, break_even, cap, markup, mismatch, members, first, last, rules, log,
 ):  # fmt: skip
     """Return (price, units, margin) a candidate expects of one listing, summed over the logged searches of a circle.
 
@@ -131,7 +130,7 @@ def estimate(  # type: ignore[no-untyped-def]
     units = 0.0
     for _ in range(ROUNDS):
         units, slack, weighted = demand_at(
-            price, place, base, rank, level, mismatch, members, first, last, rules, log_total, worst_share, log
+            price, place, base, rank, level, mismatch, members, first, last, rules, log
         )
         if slack <= 0.0:
             break
@@ -150,8 +149,7 @@ def estimate(  # type: ignore[no-untyped-def]
 
 @rule
 def estimate_with_response(  # type: ignore[no-untyped-def]
-    place, base, rank, level, break_even, cap, mismatch, members, first, last, rules, outside, log_total, worst_share,
-    log,
+    place, base, rank, level, break_even, cap, mismatch, members, first, last, rules, outside, log,
 ):  # fmt: skip
     """Return (mean price, units, margin) over the logged searches when rivals answer the entry with their prices.
 
@@ -168,7 +166,7 @@ def estimate_with_response(  # type: ignore[no-untyped-def]
     for k in range(first, last):
         at = members[k]
         gap = circle_distance(place, log.place[at])
-        if log_rivals_of(at, gap, rank, rules, log_total, worst_share, log) == math.inf:
+        if log_rivals_of(at, gap, rank, rules, log) == math.inf:
             continue
         alpha = log.alpha[at] / level
         highest = alpha * (cap - break_even) / rules.mu
@@ -194,19 +192,19 @@ def estimate_with_response(  # type: ignore[no-untyped-def]
 
 @rule
 def take_in(  # type: ignore[no-untyped-def]
-    price, place, base, rank, level, mismatch, members, first, last, rules, log_total, worst_share, log
+    price, place, base, rank, level, mismatch, members, first, last, rules, log
 ):
     """Put a newcomer's listing among what the logged searches show, so that the next candidate reckons with it."""
     for k in range(first, last):
         at = members[k]
         gap = circle_distance(place, log.place[at])
-        rivals = log_rivals_of(at, gap, rank, rules, log_total, worst_share, log)
+        rivals = log_rivals_of(at, gap, rank, rules, log)
         if rivals == math.inf:
             continue
         value = (base - log.alpha[at] * price / level - rules.tau * mismatch * gap) / rules.mu
         peak = max(rivals, value)
-        log_total[at] = peak + math.log(math.exp(rivals - peak) + math.exp(value - peak))
-        worst_share[at] = 0.0
+        log.log_total[at] = peak + math.log(math.exp(rivals - peak) + math.exp(value - peak))
+        log.worst_share[at] = 0.0
 
 
 class Prospects(NamedTuple):
@@ -226,7 +224,7 @@ class Prospects(NamedTuple):
 @loop()
 def weigh(  # type: ignore[no-untyped-def]
     candidates, prospects, scale, belief, hurdle, fixed_cost, respond, markup, cap, mismatch, members, first, rules,
-    log_total, worst_share, log, comes,
+    log, comes,
 ):  # fmt: skip
     """Let candidates decide one after another; each reckons with those that came before it this week.
 
@@ -256,13 +254,13 @@ def weigh(  # type: ignore[no-untyped-def]
                 price[k], _, margin = estimate_with_response(
                     prospects.place[k], prospects.base[k], prospects.rank[k], prospects.level[k],
                     prospects.break_even[k], bound, mismatch[m], members, low, high, rules, rules.outside / rules.mu,
-                    log_total, worst_share, log,
+                    log,
                 )  # fmt: skip
             else:
                 price[k], _, margin = estimate(
                     prospects.place[k], prospects.base[k], prospects.rank[k], prospects.level[k],
-                    prospects.break_even[k], bound, markup, mismatch[m], members, low, high, rules, log_total,
-                    worst_share, log,
+                    prospects.break_even[k], bound, markup, mismatch[m], members, low, high, rules,
+                    log,
                 )  # fmt: skip
             profit += margin * prospects.keep[k] * scale[m]
             listing += 1
@@ -272,5 +270,5 @@ def weigh(  # type: ignore[no-untyped-def]
                 low, high = first[prospects.circle[k]], first[prospects.circle[k] + 1]
                 take_in(
                     price[k], prospects.place[k], prospects.base[k], prospects.rank[k], prospects.level[k],
-                    mismatch[prospects.platform[k]], members, low, high, rules, log_total, worst_share, log,
+                    mismatch[prospects.platform[k]], members, low, high, rules, log,
                 )  # fmt: skip

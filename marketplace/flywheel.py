@@ -62,7 +62,8 @@ class Valve:
         self.recorded: Floats | None = None
         self.reference: Floats | None = None
         self.value = np.full(platforms, np.nan)
-        self.factor = np.ones(platforms)
+        self._as_it_is = np.ones(platforms)
+        self.factor = self._as_it_is
 
     def open(self) -> Valve:
         """Let the quantity be perceived as it is."""
@@ -112,7 +113,7 @@ class Valve:
         """Forget what was perceived before the run began."""
         self.reference = None
         self.value = np.full(self.value.size, np.nan)
-        self.factor = np.ones(self.value.size)
+        self.factor = self._as_it_is
 
     def configure(self, setting: ValveSection | str) -> Valve:
         """Take a setting of a scenario."""
@@ -132,6 +133,9 @@ class Valve:
             self.reference = true.copy()
         seen = self._through(true, self.reference, week) if week >= 1 else true
         self.value = seen.copy()
+        if seen is true:
+            self.factor = self._as_it_is
+            return self.value
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = seen / true
         self.factor = np.where((true != 0.0) & np.isfinite(factor), factor, 1.0)

@@ -99,9 +99,10 @@ class Log(NamedTuple):
     alpha: Floats
     shown: npt.NDArray[np.int32]  # (searches, most shown) rows of offers, -1 beyond
     utility: Floats  # (searches, most shown)
-    distance: Floats  # (searches, most shown) true mismatch
     share: Floats  # (searches, most shown) choice probabilities
     inclusive: Floats
+    log_total: Floats  # log-sum of all that is offered, the outside option included
+    worst_share: Floats  # share of the last offer listed, which a newcomer would replace where the list is full
     worst_rank: Floats  # lowest rank score shown, -inf where a free place was left
     reach: Floats  # distance from the heard need of the farthest candidate, inf where all were retrieved
     filled: Ints  # (blocks,) searches written by each block of customers
@@ -361,8 +362,7 @@ def visit_block(  # type: ignore[no-untyped-def]
     segment, bucket, buckets, place_of, base, price, rank, seller, row_of, position = shelf
     mismatch, felt, noise, closed = seen
     v_customer, v_platform, v_offer, v_distance, v_inclusive, v_surplus, v_count, v_bought = visits_
-    (l_platform, l_category, l_place, l_alpha, l_shown, l_utility, l_distance, _, _, l_worst, l_reach,
-     l_count) = log  # fmt: skip
+    l_platform, l_category, l_place, l_alpha, l_shown, l_utility, _, _, _, _, l_worst, l_reach, l_count = log
     categories = category_cdf.size
     outside = rules.outside / rules.mu
     ties = tie_offer.shape[1]
@@ -457,7 +457,6 @@ def visit_block(  # type: ignore[no-untyped-def]
                 for j in range(most):
                     l_shown[log_at, j] = row_of[top[j]] if j < kept else -1
                     l_utility[log_at, j] = value[j] if j < kept else 0.0
-                    l_distance[log_at, j] = gap[j] if j < kept else 0.0
                 log_at += 1
             total = 0.0
             for j in range(kept):
@@ -510,8 +509,8 @@ def visit_and_choose(seed, week, each, log_share, rules, offer_seller, level, pe
 
 
 @loop()
-def close_log(log, out, outside):  # type: ignore[no-untyped-def]
-    """Bring the blocks' parts of a log together in ``out`` and add shares and inclusive values. Returns how many."""
+def close_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
+    """Bring the blocks' parts of a log together in ``out`` and add what follows from utilities. Returns how many."""
     room = log.platform.size // log.filled.size
     written = 0
     most = log.shown.shape[1]
@@ -527,7 +526,6 @@ def close_log(log, out, outside):  # type: ignore[no-untyped-def]
             for j in range(most):
                 out.shown[written, j] = log.shown[at, j]
                 out.utility[written, j] = log.utility[at, j]
-                out.distance[written, j] = log.distance[at, j]
                 out.share[written, j] = 0.0
                 if log.shown[at, j] >= 0:
                     peak = max(peak, log.utility[at, j])
@@ -538,10 +536,13 @@ def close_log(log, out, outside):  # type: ignore[no-untyped-def]
             inside = peak + math.log(total) if total > 0.0 else -math.inf
             out.inclusive[written] = above_nothing(inside)
             top = max(inside, outside)
+            out.log_total[written] = -math.inf
+            if top > -math.inf:
+                out.log_total[written] = top + math.log(math.exp(inside - top) + math.exp(outside - top))
             for j in range(most):
                 if log.shown[at, j] >= 0:
-                    all_ = math.exp(inside - top) + math.exp(outside - top)
-                    out.share[written, j] = math.exp(log.utility[at, j] - top) / all_
+                    out.share[written, j] = math.exp(log.utility[at, j] - out.log_total[written])
+            out.worst_share[written] = out.share[written, room_shown - 1]
             written += 1
     return written
 
@@ -664,7 +665,8 @@ def empty_log(searches: int, most: int, blocks: int) -> Log:
         np.empty(wide, np.int32),
         np.empty(wide),
         np.empty(wide),
-        np.empty(wide),
+        np.empty(searches),
+        np.empty(searches),
         np.empty(searches),
         np.empty(searches),
         np.empty(searches),

@@ -209,7 +209,9 @@ def visit_and_choose(model: MarketplaceModel) -> None:
         seed, model.week, model.searches_each, log_share, model.rules, seller, model.level, people, model.taste,
         model.shelf, seen, model.visits, model.raw_log,
     )  # fmt: skip
-    logged = search.close_log(model.raw_log, model.whole_log, model.rules.outside / model.rules.mu)
+    logged = search.close_log(
+        model.raw_log, model.whole_log, model.rules.outside / model.rules.mu, model.rules.shown
+    )
     model.log = search.first_rows(model.whole_log, logged)
     model.searches_last_week = float(model.visits.filled.sum())
     count_visits(model)

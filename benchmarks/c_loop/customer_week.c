@@ -160,14 +160,14 @@ void customer_week(struct world *w, int64_t week)
         for (int64_t row = b * w->block; row < end; row++)
             if (w->status[row] == ACTIVE)
                 slot = visit_one(w, row, week, slot, &bought);
-        w->visit_count[b] = slot - first;
+        w->visit_filled[b] = slot - first;
         w->visit_bought[b] = bought;
     }
     int64_t order = 0;
     for (int64_t b = 0; b < w->blocks; b++) {
         int64_t first = b * w->block * w->searches_each;
         w->repeats[b] = 0;
-        for (int64_t slot = first; slot < first + w->visit_count[b]; slot++)
+        for (int64_t slot = first; slot < first + w->visit_filled[b]; slot++)
             experience_one(w, slot, week, &order, w->repeats + b);
     }
     for (int64_t b = 0; b < w->blocks; b++) {

@@ -100,7 +100,7 @@ class CWeek:
     @property
     def searches(self) -> int:
         """Searches of the latest week."""
-        return int(self.arrays["visit_count"].sum())
+        return int(self.arrays["visit_filled"].sum())
 
 
 def gather(arguments: dict[str, Arguments]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -38,7 +38,7 @@ struct world {
     int8_t *visit_platform;
     int32_t *visit_offer;
     double *visit_distance, *visit_inclusive, *visit_surplus;
-    int64_t *visit_count, *visit_bought;
+    int64_t *visit_filled, *visit_bought;
     /* what became of the orders, in the sequence of the visits (given) */
     const int8_t *outcome, *late, *returned;
     const double *reference, *kept_share;

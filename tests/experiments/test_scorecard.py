@@ -103,14 +103,15 @@ class TestProgress:
         monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
         with Lines().follow("tiny", 100, "weeks") as done:
             for week in range(1, 101):
-                now[0] += 0.25
+                now[0] += 40.0 if week == 1 else 0.25  # the first week waits for a compilation
                 done(week)
         said = capsys.readouterr()
         assert said.out == ""
         assert said.err.splitlines() == [
-            "tiny: 40 of 100 weeks, 4 weeks/s, 15 s left",
-            "tiny: 80 of 100 weeks, 4 weeks/s, 5.0 s left",
-            "tiny: 100 of 100 weeks in 25 s, 4 weeks/s",
+            "tiny: 1 of 100 weeks",
+            "tiny: 41 of 100 weeks, 4 weeks/s, 15 s left",
+            "tiny: 81 of 100 weeks, 4 weeks/s, 4.8 s left",
+            "tiny: 100 of 100 weeks in 1 min 05 s, 4 weeks/s",
         ]
 
     def test_what_suits_where_stderr_goes(self, monkeypatch: pytest.MonkeyPatch) -> None:
