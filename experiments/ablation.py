@@ -229,11 +229,12 @@ def effects(runs: pd.DataFrame, indicator: str = "gmv") -> dict[str, dict[str, A
         finished = int((runs[runs["indicator"] == indicator]["link"] == link).sum())
         usable = both[(both > 0.0).all(axis=1)]
         logs = np.log(usable.to_numpy())
-        out[link] = _paired(logs[:, 1] - logs[:, 0]) | {"left_out": finished - len(usable)}
+        out[link] = paired(logs[:, 1] - logs[:, 0]) | {"left_out": finished - len(usable)}
     return out
 
 
-def _paired(differences: np.ndarray) -> dict[str, Any]:
+def paired(differences: np.ndarray) -> dict[str, Any]:
+    """Mean and 95 % t interval of paired differences (n,): ``mean``, ``low``, ``high``, ``n``, ``distinguishable``."""
     from scipy.special import stdtrit
 
     n = len(differences)
