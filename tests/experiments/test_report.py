@@ -136,9 +136,6 @@ def effect(link: str, mean: float | None, half: float = 0.1, n: int = 3) -> dict
     }  # fmt: skip
 
 
-# -- what the page holds -------------------------------------------------------------------------------------------
-
-
 def test_page_has_every_section_and_figure(small_page: str) -> None:
     page = Page(small_page)
     assert re.findall(r"<h2><span>\d+</span>(.*?)</h2>", small_page) == [t.replace("'", "&#x27;") for t in TITLES]
@@ -216,9 +213,6 @@ def test_all_values_missing(platforms: int) -> None:
     assert "nan" not in page.text.lower().split()
 
 
-# -- the loop ------------------------------------------------------------------------------------------------------
-
-
 def test_loop_says_which_of_the_two_it_shows(small: Outcome, small_page: str, tmp_path: Path) -> None:
     strong, weak, unknown = list(MEANING)[:3]
     links = [effect(strong, -1.43), effect(weak, -0.02), effect(unknown, None, n=0)]
@@ -229,9 +223,6 @@ def test_loop_says_which_of_the_two_it_shows(small: Outcome, small_page: str, tm
     assert "not distinguishable from zero" in page and "not measured: no GMV" in page
     assert "All links shut together: −2.00 (−86 %)" in page
     assert "1 of 3 links carry growth that can be told from zero" in page
-
-
-# -- in words ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,9 +266,6 @@ def test_real_series_is_drawn_only_where_it_means_something() -> None:
     for run in (made_up(weeks=519, third_party_share=share[:519]), made_up(platforms=2, third_party_share=share)):
         assert real_gap(run) == ""
         assert "Amazon" not in chart_style.svg_text(charts.third_party_share(run), "x")
-
-
-# -- safe, self-contained, the same every time ---------------------------------------------------------------------
 
 
 def test_text_from_files_is_escaped(small: Outcome, tmp_path: Path) -> None:
@@ -339,9 +327,6 @@ def test_twenty_years_are_quick_and_small() -> None:
     assert len(page.encode()) < 3e6
 
 
-# -- figures -------------------------------------------------------------------------------------------------------
-
-
 def test_a_gap_in_the_record_is_a_gap_in_the_line() -> None:
     price = np.full(520, 2.0)
     price[200:300] = np.nan
@@ -354,8 +339,6 @@ def test_own_retail_alone_is_drawn() -> None:
     assert len(drawable(edges)) == 3
     assert ">own retail<" in chart_style.svg_text(network(edges), "x")
 
-
-# -- in a browser --------------------------------------------------------------------------------------------------
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 QUIET = (
