@@ -121,7 +121,7 @@ def first_uniform(seed, decision, key, week):  # type: ignore[no-untyped-def]
     return (float(w0) + 0.5) * _UNIT
 
 
-@loop()
+@loop
 def _fill(seed, decision, keys, counters, out):  # type: ignore[no-untyped-def]
     for row in range(keys.size):
         week = counters[row] if counters.size > 1 else counters[0]

@@ -10,6 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +28,7 @@ def source_hash() -> str:
     for folder in ("agents", "marketplace"):
         for path in sorted((HOUSE / folder).rglob("*.py")):
             text = path.read_bytes()
-            if b"\n@rule\n" in text or b"\n@loop(" in text or path.name == "compiled.py":
+            if b"\n@rule\n" in text or b"\n@loop\n" in text or b"\n@block_loop\n" in text or path.name == "compiled.py":
                 digest.update(path.name.encode() + b"\0" + text)
     return digest.hexdigest()[:16]
 
@@ -50,26 +53,43 @@ def is_cached() -> bool:
     return folder is not None and any(folder.rglob("*.nbc"))
 
 
-prange: Any
+CHUNKS = 4  # pieces of work per thread, so that an uneven share of active customers evens out
+
+_threads = 1
+_pool: ThreadPoolExecutor | None = None
+
+
+def set_threads(count: int) -> None:
+    """Use ``count`` threads in loops over blocks; 0 takes all that this process may use. No result depends on it."""
+    global _threads, _pool
+    wanted = count if count > 0 else len(os.sched_getaffinity(0))
+    if wanted != _threads:
+        _threads, _pool = wanted, None
+
+
+def share_out(function: Callable[..., None], blocks: int, *arguments: Any) -> None:
+    """Call ``function(first_block, last_block, *arguments)`` for all blocks, on as many threads as are set."""
+    global _pool
+    pieces = min(blocks, CHUNKS * _threads)
+    if _threads == 1 or pieces < 2 or PLAIN:
+        function(0, blocks, *arguments)
+        return
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_threads)
+    edges = [blocks * k // pieces for k in range(pieces + 1)]
+    for done in [_pool.submit(function, a, b, *arguments) for a, b in pairwise(edges)]:
+        done.result()
+
+
 if PLAIN:
-    prange = range
 
     def rule(function: F) -> F:
         """Leave a rule as it is written."""
         return function
 
-    block_rule = rule
-
-    def loop(*, parallel: bool = False) -> Callable[[F], F]:
-        """Leave a loop as it is written."""
-        return lambda function: function
-
-    def set_threads(count: int) -> None:
-        """Plain Python runs on one thread."""
+    loop = rule
 
 else:
-    # A waiting OpenMP thread that spins takes the core the NumPy part of the week needs.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     _folder = cache_folder()
     if _folder is not None:
         os.environ["NUMBA_CACHE_DIR"] = str(_folder)
@@ -77,36 +97,23 @@ else:
 
     if _folder is not None:
         numba.config.CACHE_DIR = str(_folder)
-    prange = numba.prange
 
     def rule(function: F) -> F:
         """Compile a rule: a short function, written into whatever calls it.
 
         Left to the compiler, a call that hands on a tuple or an array costs more than the rule itself.
         """
-        return numba.njit(
-            cache=_folder is not None, error_model="numpy", inline="always"
-        )(function)
+        return numba.njit(cache=_folder is not None, error_model="numpy", inline="always")(function)
 
-    def block_rule(function: F) -> F:
-        """Compile what a parallel loop does for one block of customers, as a function of its own.
+    def loop(function: F) -> F:
+        """Compile a loop over rows."""
+        return numba.njit(cache=_folder is not None, error_model="numpy", nogil=True)(function)
 
-        A parallel loop body is rewritten by numba, and state that lives across it came out wrong: so a parallel loop
-        does nothing but call one of these.
-        """
-        return numba.njit(cache=_folder is not None, error_model="numpy")(function)
 
-    def loop(*, parallel: bool = False) -> Callable[[F], F]:
-        """Compile a loop over rows; with ``parallel`` each iteration of ``prange`` writes only its own rows."""
+def block_loop(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile a loop over blocks of rows and share the blocks out among threads.
 
-        def decorate(function: F) -> F:
-            return numba.njit(
-                cache=_folder is not None, parallel=parallel, error_model="numpy", nogil=True
-            )(function)
-
-        return decorate
-
-    def set_threads(count: int) -> None:
-        """Use ``count`` threads in parallel loops; 0 takes all there are."""
-        most = int(numba.config.NUMBA_NUM_THREADS)
-        numba.set_num_threads(min(count, most) if count > 0 else most)
+    The function takes its first and last block; what it is called with in their stead is the number of blocks. Each
+    block writes its own rows only, so no result depends on who does which.
+    """
+    return partial(share_out, loop(function))

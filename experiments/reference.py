@@ -149,7 +149,8 @@ def readme(found: Mapping[str, Any], carried: Mapping[str, Any]) -> str:
         for name in found["indicators"]
     ]
     lines += ["", "## The links: each shut alone", "",
-              f"{carried['measure'].capitalize()}; shut from week {carried['reference_week']}. Effects are not additive.",
+              f"{carried['measure'].capitalize()}; shut from week {carried['reference_week']}. "
+              "Effects are not additive.",
               "", "| link | change of log GMV | what it says |", "| --- | --- | --- |"]  # fmt: skip
     rows = [*carried["links"], {"link": ALL, **carried["all"]}]
     lines += [f"| `{row['link']}` | {_interval(row)} | {verdict(row)} |" for row in rows]

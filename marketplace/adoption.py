@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from agents.chance import JOIN, draw, first_uniform
-from agents.compiled import block_rule, loop, prange, rule
+from agents.compiled import block_loop, rule
 from agents.customer import (
     ACTIVE,
     ADVERTISING,
@@ -37,55 +37,10 @@ def channel_of(u, p, q, referral, reached, well_mixed):  # type: ignore[no-untyp
     return WORD_OF_MOUTH if mark < advertising + word else REFERRAL
 
 
-@block_rule
-def adopt_block(  # type: ignore[no-untyped-def]
-    block, seed, week, key, status, channel, joined, recommends, satisfaction, felt, indptr, indices, p,
-    q, referral, well_mixed, advocates, win_back, launch, joined_now,
-):  # fmt: skip
-    """Do the work of `adopt` for one block of customers."""
-    first = block * BLOCK
-    last = min(status.size, first + BLOCK)
-    joined_now[block, :] = 0
-    u_joins = np.empty(BLOCK)
-    for row in range(first, last):  # a loop of its own, so that it is vectorised
-        u_joins[row - first] = first_uniform(seed, JOIN, key[row], week)
-    for row in range(first, last):
-        if status[row] == ACTIVE:
-            continue
-        u_join = u_joins[row - first]
-        appeal = 1.0
-        if status[row] == LAPSED:
-            best = 0.0
-            for m in range(satisfaction.shape[1]):
-                best = max(best, min(1.0, satisfaction[row, m] * felt[m]))
-            appeal = win_back * best / launch
-        reached = 1.0 if well_mixed else float(indptr[row + 1] - indptr[row])
-        if u_join >= appeal * (p + reached * (q + referral)):  # more than the hazard can be: most are spared the rest
-            continue
-        reached = advocates
-        if not well_mixed:
-            reached = 0.0
-            for k in range(indptr[row], indptr[row + 1]):
-                reached += recommends[indices[k]]
-        hazard = min(1.0, p + reached * (q + referral))
-        if not well_mixed:
-            hazard = hazard_of_joining(p, q, reached, referral)
-        if u_join >= min(1.0, appeal * hazard):
-            continue
-        if status[row] == LAPSED:
-            joined_now[block, joined_now.shape[1] - 1] += 1
-        else:
-            _, u_channel, _, _ = draw(seed, JOIN, key[row], week)
-            joined[row] = week
-            channel[row] = channel_of(u_channel, p, q, referral, reached, well_mixed)
-            joined_now[block, channel[row]] += 1
-        status[row] = ACTIVE
-
-
-@loop(parallel=True)
+@block_loop
 def adopt(  # type: ignore[no-untyped-def]
-    seed, week, key, status, channel, joined, recommends, satisfaction, felt, indptr, indices, p, q,
-    referral, well_mixed, advocates, win_back, launch, joined_now,
+    first_block, last_block, seed, week, key, status, channel, joined, recommends, satisfaction, felt, indptr,
+    indices, p, q, referral, well_mixed, advocates, win_back, launch, joined_now,
 ):  # fmt: skip
     """Let everyone who is not active decide whether to join.
 
@@ -102,11 +57,44 @@ def adopt(  # type: ignore[no-untyped-def]
     joined_now : (blocks, channels + 1) int64, out
         Newcomers by channel; the last column counts those who came back.
     """
-    for block in prange(joined_now.shape[0]):
-        adopt_block(
-            block, seed, week, key, status, channel, joined, recommends, satisfaction, felt, indptr,
-            indices, p, q, referral, well_mixed, advocates, win_back, launch, joined_now,
-        )  # fmt: skip
+    for block in range(first_block, last_block):
+        first = block * BLOCK
+        last = min(status.size, first + BLOCK)
+        joined_now[block, :] = 0
+        u_joins = np.empty(BLOCK)
+        for row in range(first, last):  # a loop of its own, so that it is vectorised
+            u_joins[row - first] = first_uniform(seed, JOIN, key[row], week)
+        for row in range(first, last):
+            if status[row] == ACTIVE:
+                continue
+            u_join = u_joins[row - first]
+            appeal = 1.0
+            if status[row] == LAPSED:
+                best = 0.0
+                for m in range(satisfaction.shape[1]):
+                    best = max(best, min(1.0, satisfaction[row, m] * felt[m]))
+                appeal = win_back * best / launch
+            reached = 1.0 if well_mixed else float(indptr[row + 1] - indptr[row])
+            if u_join >= appeal * (p + reached * (q + referral)):  # above any hazard: most stop here
+                continue
+            reached = advocates
+            if not well_mixed:
+                reached = 0.0
+                for k in range(indptr[row], indptr[row + 1]):
+                    reached += recommends[indices[k]]
+            hazard = min(1.0, p + reached * (q + referral))
+            if not well_mixed:
+                hazard = hazard_of_joining(p, q, reached, referral)
+            if u_join >= min(1.0, appeal * hazard):
+                continue
+            if status[row] == LAPSED:
+                joined_now[block, joined_now.shape[1] - 1] += 1
+            else:
+                _, u_channel, _, _ = draw(seed, JOIN, key[row], week)
+                joined[row] = week
+                channel[row] = channel_of(u_channel, p, q, referral, reached, well_mixed)
+                joined_now[block, channel[row]] += 1
+            status[row] = ACTIVE
 
 
 def per_neighbour(q: float, mean_degree: int) -> float:

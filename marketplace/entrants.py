@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from agents.chance import BELIEF, draws, normals
 from marketplace import births
@@ -41,6 +42,19 @@ def prospects_of(model: MarketplaceModel, traits: births.Traits, listings: birth
     return Prospects(owner, platform * categories + category, platform, place, base, rank, level, break_even, keep)
 
 
+def margins_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
+    """What each offer on the week's shelf asked above its break-even price, in price levels; NaN off the shelf."""
+    shelf, c = model.shelf, model.offers.columns
+    rows = shelf.row
+    seller, platform, mode = c.seller[rows], c.platform[rows], c.mode[rows]
+    break_even = c.cost[rows] + model.platforms.columns.unit_cost[platform]
+    third = np.flatnonzero(seller >= 0)
+    break_even[third] = model.break_even(c.cost[rows[third]], mode[third], seller[third], platform[third])
+    margins = np.full(model.offers.size, np.nan)
+    margins[rows] = shelf.price - break_even / model.level[c.category[rows]]
+    return margins
+
+
 def enter(model: MarketplaceModel) -> int:
     """Let this week's candidates weigh the market and come in. Returns how many do."""
     settings = model.scenario.entry
@@ -64,7 +78,8 @@ def enter(model: MarketplaceModel) -> int:
     weigh(
         settings.candidates, prospects, scale, np.exp(settings.belief_noise * noise), hurdle, settings.fixed_cost,
         settings.rivals_respond, model.scenario.sellers.markup, model.scenario.sellers.markup_cap,
-        model.flywheel["selection->experience"].factor, members, first, model.rules, log, comes,
+        model.flywheel["selection->experience"].factor, members, first, model.rules, margins_of(model),
+        log, comes,
     )  # fmt: skip
     chosen = np.flatnonzero(comes)
     if chosen.size:

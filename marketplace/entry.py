@@ -18,7 +18,6 @@ from agents.customer import circle_distance
 
 ROUNDS = 40  # of best responses; they contract, so the last rounds change nothing
 TOLERANCE = 1e-10
-CERTAIN = 1.0 - 1e-9  # a share that tells nothing of the mark-up behind it
 INDIFFERENT = 1e-9  # a candidate that just breaks even comes in, whatever the last digits of its estimate say
 
 
@@ -149,13 +148,12 @@ def estimate(  # type: ignore[no-untyped-def]
 
 @rule
 def estimate_with_response(  # type: ignore[no-untyped-def]
-    place, base, rank, level, break_even, cap, mismatch, members, first, last, rules, outside, log,
+    place, base, rank, level, break_even, cap, mismatch, members, first, last, rules, outside, margins, log,
 ):  # fmt: skip
     """Return (mean price, units, margin) over the logged searches when rivals answer the entry with their prices.
 
-    Rivals' break-even prices are read off their present shares: a mark-up of ``mu/(alpha (1 - s))`` is what a logit
-    best response asks. A rival that is chosen for certain does not show its mark-up: it is taken to be as good as
-    the newcomer, or better as far as its price already shows.
+    What rivals ask above break-even now is known in the trade (``margins``, in price levels), so the estimate holds
+    while their prices still move, too.
     """
     most = log.shown.shape[1] + 1
     worth = np.empty(most)
@@ -170,17 +168,13 @@ def estimate_with_response(  # type: ignore[no-untyped-def]
             continue
         alpha = log.alpha[at] / level
         highest = alpha * (cap - break_even) / rules.mu
-        own = (base - alpha * break_even - rules.tau * mismatch * gap) / rules.mu
         count = 0
         for j in range(most - 1):
             if log.shown[at, j] >= 0:
-                if log.share[at, j] < CERTAIN:
-                    markup[count] = 1.0 / (1.0 - log.share[at, j])
-                else:
-                    markup[count] = max(1.0, own - log.utility[at, j])
+                markup[count] = log.alpha[at] * margins[log.shown[at, j]] / rules.mu
                 worth[count] = log.utility[at, j] + markup[count]
                 count += 1
-        worth[count] = own
+        worth[count] = (base - alpha * break_even - rules.tau * mismatch * gap) / rules.mu
         markup[count] = 1.0
         share = equilibrium(worth, count + 1, outside, highest, markup)
         mine = markup[count] * rules.mu / alpha
@@ -221,10 +215,10 @@ class Prospects(NamedTuple):
     keep: npt.NDArray[np.float64]
 
 
-@loop()
+@loop
 def weigh(  # type: ignore[no-untyped-def]
     candidates, prospects, scale, belief, hurdle, fixed_cost, respond, markup, cap, mismatch, members, first, rules,
-    log, comes,
+    margins, log, comes,
 ):  # fmt: skip
     """Let candidates decide one after another; each reckons with those that came before it this week.
 
@@ -238,6 +232,8 @@ def weigh(  # type: ignore[no-untyped-def]
         Weekly profit that pays the entry cost within the horizon, in currency.
     first : (circles + 1,) int64
         Where each circle's searches begin in ``members``.
+    margins : (offers,) float64
+        What each offer shown asks above its break-even price, in price levels.
     comes : (candidates,) bool, out
     """
     listing = 0
@@ -254,7 +250,7 @@ def weigh(  # type: ignore[no-untyped-def]
                 price[k], _, margin = estimate_with_response(
                     prospects.place[k], prospects.base[k], prospects.rank[k], prospects.level[k],
                     prospects.break_even[k], bound, mismatch[m], members, low, high, rules, rules.outside / rules.mu,
-                    log,
+                    margins, log,
                 )  # fmt: skip
             else:
                 price[k], _, margin = estimate(

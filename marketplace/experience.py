@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.chance import LAPSE, REVIEW, draw, first_uniform, normal
-from agents.compiled import block_rule, loop, prange, rule
+from agents.compiled import block_loop, loop, rule
 from agents.customer import (
     ACTIVE,
     LAPSED,
@@ -53,93 +53,44 @@ def strengthen_tie(row, offer, seller, offer_seller, tie_offer, tie_weight, rule
     tie_weight[row, slot] += rules.tie_gain * (1.0 - tie_weight[row, slot])
 
 
-@block_rule
-def experience_block(  # type: ignore[no-untyped-def]
-    block, week, visits, each, first_order, outcome, late, returned, reference, kept_share, rules,
-    offer_seller, satisfaction, tie_offer, tie_weight, orders, last_order, quarters, repeats,
-):  # fmt: skip
-    """Do the work of `experience` for one block of customers."""
-    order = first_order[block]
-    repeats[block] = 0
-    start = block * BLOCK * each
-    for slot in range(start, start + visits.filled[block]):
-        row = visits.customer[slot]
-        m = int(visits.platform[slot])
-        penalty = 0.0
-        if visits.offer[slot] >= 0:
-            penalty = penalty_of(outcome[order], late[order], returned[order], kept_share[m], rules)
-            if outcome[order] == DELIVERED:
-                if orders[row] > 0:
-                    repeats[block] += 1
-                orders[row] += 1
-                last_order[row] = week
-                quarters[row] |= np.uint8(1)
-                if returned[order] == 0 and rules.tie_gain > 0.0:
-                    offer = visits.offer[slot]
-                    strengthen_tie(row, offer, offer_seller[offer], offer_seller, tie_offer, tie_weight, rules)
-            order += 1
-        felt = score(visits.inclusive[slot], reference[m], penalty, rules.score_width)
-        satisfaction[row, m] += rules.learning * (felt - satisfaction[row, m])
-
-
-@loop(parallel=True)
+@block_loop
 def experience(  # type: ignore[no-untyped-def]
-    week, visits, each, first_order, outcome, late, returned, reference, kept_share, rules, offer_seller,
-    satisfaction, tie_offer, tie_weight, orders, last_order, quarters, repeats,
+    first_block, last_block, week, visits, each, first_order, outcome, late, returned, reference, kept_share,
+    rules, offer_seller, satisfaction, tie_offer, tie_weight, orders, last_order, quarters, repeats,
 ):  # fmt: skip
     """Update every visitor's satisfaction, ties and purchase record.
 
     ``first_order`` (blocks,) is the number of the first order of each block; orders lie in the sequence of the
     visits. ``repeats`` (blocks,) counts delivered orders of customers who had ordered before.
     """
-    for block in prange(visits.filled.size):
-        experience_block(
-            block, week, visits, each, first_order, outcome, late, returned, reference, kept_share, rules,
-            offer_seller, satisfaction, tie_offer, tie_weight, orders, last_order, quarters, repeats,
-        )  # fmt: skip
+    for block in range(first_block, last_block):
+        order = first_order[block]
+        repeats[block] = 0
+        start = block * BLOCK * each
+        for slot in range(start, start + visits.filled[block]):
+            row = visits.customer[slot]
+            m = int(visits.platform[slot])
+            penalty = 0.0
+            if visits.offer[slot] >= 0:
+                penalty = penalty_of(outcome[order], late[order], returned[order], kept_share[m], rules)
+                if outcome[order] == DELIVERED:
+                    if orders[row] > 0:
+                        repeats[block] += 1
+                    orders[row] += 1
+                    last_order[row] = week
+                    quarters[row] |= np.uint8(1)
+                    if returned[order] == 0 and rules.tie_gain > 0.0:
+                        offer = visits.offer[slot]
+                        strengthen_tie(row, offer, offer_seller[offer], offer_seller, tie_offer, tie_weight, rules)
+                order += 1
+            felt = score(visits.inclusive[slot], reference[m], penalty, rules.score_width)
+            satisfaction[row, m] += rules.learning * (felt - satisfaction[row, m])
 
 
-@block_rule
-def lapse_block(  # type: ignore[no-untyped-def]
-    block, seed, week, key, status, satisfaction, leniency, recommends, seen_visits, seen_adoption, rules,
-    counts, sums,
-):  # fmt: skip
-    """Do the work of `lapse_and_recommend` for one block of customers."""
-    customers = status.size
-    platforms = satisfaction.shape[1]
-    counts[block, :] = 0
-    sums[block, :] = 0.0
-    first = block * BLOCK
-    last = min(customers, first + BLOCK)
-    u_lapses = np.empty(BLOCK)
-    for row in range(first, last):  # a loop of its own, so that it is vectorised
-        u_lapses[row - first] = first_uniform(seed, LAPSE, key[row], week)
-    for row in range(first, last):
-        if status[row] != ACTIVE:
-            continue
-        best = 0.0
-        told = 0.0
-        for m in range(platforms):
-            best = max(best, min(1.0, satisfaction[row, m] * seen_visits[m]))
-            told = max(told, min(1.0, satisfaction[row, m] * seen_adoption[m]))
-        if u_lapses[row - first] < lapse_hazard(best, rules):
-            status[row] = LAPSED
-            recommends[row] = 0
-            counts[block, 0] += 1
-            continue
-        points = likelihood_to_recommend(told, leniency[row], rules)
-        recommends[row] = 1 if points >= 9 or rules.everyone_recommends else 0
-        counts[block, 1] += 1 if points >= 9 else 0
-        counts[block, 2] += 1 if points <= 6 else 0
-        counts[block, 3] += 1
-        for m in range(platforms):
-            sums[block, m] += satisfaction[row, m]
-
-
-@loop(parallel=True)
+@block_loop
 def lapse_and_recommend(  # type: ignore[no-untyped-def]
-    seed, week, key, status, satisfaction, leniency, recommends, seen_visits, seen_adoption, rules,
-    counts, sums,
+    first_block, last_block, seed, week, key, status, satisfaction, leniency, recommends, seen_visits,
+    seen_adoption, rules, counts, sums,
 ):  # fmt: skip
     """Let active customers lapse or stay, and say whether they recommend.
 
@@ -152,14 +103,39 @@ def lapse_and_recommend(  # type: ignore[no-untyped-def]
     sums : (blocks, platforms) float64, out
         Satisfaction summed over those who stay.
     """
-    for block in prange(counts.shape[0]):
-        lapse_block(
-            block, seed, week, key, status, satisfaction, leniency, recommends, seen_visits,
-            seen_adoption, rules, counts, sums,
-        )  # fmt: skip
+    for block in range(first_block, last_block):
+        customers = status.size
+        platforms = satisfaction.shape[1]
+        counts[block, :] = 0
+        sums[block, :] = 0.0
+        first = block * BLOCK
+        last = min(customers, first + BLOCK)
+        u_lapses = np.empty(BLOCK)
+        for row in range(first, last):  # a loop of its own, so that it is vectorised
+            u_lapses[row - first] = first_uniform(seed, LAPSE, key[row], week)
+        for row in range(first, last):
+            if status[row] != ACTIVE:
+                continue
+            best = 0.0
+            told = 0.0
+            for m in range(platforms):
+                best = max(best, min(1.0, satisfaction[row, m] * seen_visits[m]))
+                told = max(told, min(1.0, satisfaction[row, m] * seen_adoption[m]))
+            if u_lapses[row - first] < lapse_hazard(best, rules):
+                status[row] = LAPSED
+                recommends[row] = 0
+                counts[block, 0] += 1
+                continue
+            points = likelihood_to_recommend(told, leniency[row], rules)
+            recommends[row] = 1 if points >= 9 or rules.everyone_recommends else 0
+            counts[block, 1] += 1 if points >= 9 else 0
+            counts[block, 2] += 1 if points <= 6 else 0
+            counts[block, 3] += 1
+            for m in range(platforms):
+                sums[block, m] += satisfaction[row, m]
 
 
-@loop()
+@loop
 def review(  # type: ignore[no-untyped-def]
     seed, week, key, customer, offer, outcome, late, days, days_normal, rules, quality, seller, seller_stars,
     seller_reviews, retail_stars, retail_reviews, given,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.chance import DELIVERY, draw, normal
-from agents.compiled import block_rule, loop, prange
+from agents.compiled import block_loop, loop
 from agents.customer import chance_of_return
 from marketplace.search import BLOCK, Visits
 
@@ -43,24 +43,21 @@ class Tally(NamedTuple):
     returned: Ints
 
 
-@block_rule
-def gather_block(block, visits, each, first_order, orders):  # type: ignore[no-untyped-def]
+@block_loop
+def _gather(  # type: ignore[no-untyped-def]
+    first_block, last_block, visits, each, first_order, orders,
+):  # fmt: skip
     """Gather the orders of one block of customers."""
-    order = first_order[block]
-    start = block * BLOCK * each
-    for slot in range(start, start + visits.filled[block]):
-        if visits.offer[slot] >= 0:
-            orders.customer[order] = visits.customer[slot]
-            orders.offer[order] = visits.offer[slot]
-            orders.distance[order] = visits.distance[slot]
-            orders.surplus[order] = visits.surplus[slot]
-            order += 1
-
-
-@loop(parallel=True)
-def _gather(visits, each, first_order, orders):  # type: ignore[no-untyped-def]
-    for block in prange(visits.filled.size):
-        gather_block(block, visits, each, first_order, orders)
+    for block in range(first_block, last_block):
+        order = first_order[block]
+        start = block * BLOCK * each
+        for slot in range(start, start + visits.filled[block]):
+            if visits.offer[slot] >= 0:
+                orders.customer[order] = visits.customer[slot]
+                orders.offer[order] = visits.offer[slot]
+                orders.distance[order] = visits.distance[slot]
+                orders.surplus[order] = visits.surplus[slot]
+                order += 1
 
 
 def gather_orders(visits: Visits, each: int) -> tuple[Orders, Ints]:
@@ -77,11 +74,11 @@ def gather_orders(visits: Visits, each: int) -> tuple[Orders, Ints]:
         np.zeros(count, np.int8),
         np.zeros(count, np.int8),
     )
-    _gather(visits, each, first_order, orders)
+    _gather(visits.filled.size, visits, each, first_order, orders)
     return orders, first_order
 
 
-@loop()
+@loop
 def meet_stock(seed, week, key, customer, offer, outcome, stock, demanded, sold):  # type: ignore[no-untyped-def]
     """Fill orders from stock. Where an offer is short, those with the lowest keyed priority are served.
 
@@ -118,24 +115,10 @@ def meet_stock(seed, week, key, customer, offer, outcome, stock, demanded, sold)
             stock[offer[order]] -= 1
 
 
-@block_rule
-def deliver_block(block, seed, week, key, orders, median, promised, spread, quality, rules):  # type: ignore[no-untyped-def]
-    """Deliver one block of orders; see `deliver`."""
-    for order in range(block * BLOCK, min(orders.offer.size, (block + 1) * BLOCK)):
-        if orders.outcome[order] == DELIVERED:
-            row = orders.offer[order]
-            u_days, _, u_return, _ = draw(seed, DELIVERY, key[orders.customer[order]], week)
-            took = median[row]
-            if spread[row] > 0.0 and took > 0.0:
-                took *= math.exp(spread[row] * normal(u_days))
-            orders.days[order] = took
-            orders.late[order] = 1 if took > promised[row] else 0
-            if u_return < chance_of_return(orders.distance[order], -quality[row], rules):
-                orders.returned[order] = 1
-
-
-@loop(parallel=True)
-def deliver(seed, week, key, orders, median, promised, spread, quality, rules):  # type: ignore[no-untyped-def]
+@block_loop
+def deliver(  # type: ignore[no-untyped-def]
+    first_block, last_block, seed, week, key, orders, median, promised, spread, quality, rules,
+):  # fmt: skip
     """Draw delivery days, lateness and returns of the orders that were filled.
 
     Parameters
@@ -143,11 +126,21 @@ def deliver(seed, week, key, orders, median, promised, spread, quality, rules): 
     median, promised, spread, quality : (offers.size,) float64
         Median days (disruptions included), promised days, sd of log days, quality less the mean.
     """
-    for block in prange((orders.offer.size + BLOCK - 1) // BLOCK):
-        deliver_block(block, seed, week, key, orders, median, promised, spread, quality, rules)
+    for block in range(first_block, last_block):
+        for order in range(block * BLOCK, min(orders.offer.size, (block + 1) * BLOCK)):
+            if orders.outcome[order] == DELIVERED:
+                row = orders.offer[order]
+                u_days, _, u_return, _ = draw(seed, DELIVERY, key[orders.customer[order]], week)
+                took = median[row]
+                if spread[row] > 0.0 and took > 0.0:
+                    took *= math.exp(spread[row] * normal(u_days))
+                orders.days[order] = took
+                orders.late[order] = 1 if took > promised[row] else 0
+                if u_return < chance_of_return(orders.distance[order], -quality[row], rules):
+                    orders.returned[order] = 1
 
 
-@loop()
+@loop
 def tally_returns(offer, outcome, returned, units):  # type: ignore[no-untyped-def]
     """Count the units that came back, by offer."""
     for order in range(offer.size):

@@ -13,7 +13,7 @@ from marketplace.search import Log
 Floats = npt.NDArray[np.float64]
 
 
-@loop()
+@loop
 def _learn_shares(shown, share, alpha, seller, group_of, reach, slack, weighted, seen):  # type: ignore[no-untyped-def]
     """Add up, by group of a seller's offers, sum s, sum s(1-s), sum alpha s(1-s) and searches over the log."""
     for at in range(shown.shape[0]):

@@ -235,7 +235,7 @@ def _root(parent: Numbers, node: int) -> int:
     return node
 
 
-@loop()
+@loop
 def _survey(
     rows: Ints, tie_offer: Numbers, seller: Numbers, platforms: int,
     degree: Ints, customers: Ints, parent: Numbers,

@@ -260,7 +260,7 @@ def _close_rows(indptr: Starts, indices: Links) -> None:
         start = end
 
 
-@loop()
+@loop
 def _small_world(seed: np.uint64, rewiring: float, links: Links, indptr: Starts, indices: Links) -> None:
     # Drawing every link twice, to count and to enter it, costs less than holding them all.
     count = indptr.size - 1
@@ -296,7 +296,7 @@ def _preferred_links(seed: np.uint64, node: int, earlier: Links, links: Links) -
         counter += 1
 
 
-@loop()
+@loop
 def _scale_free(seed: np.uint64, links: Links, indptr: Starts, indices: Links) -> None:
     # The drawn links wait in the second half of the result itself. Entering them in order overwrites none
     # that is still to come: the rows up to a node's own hold at most one entry for every link there is, which
@@ -323,7 +323,7 @@ def _scale_free(seed: np.uint64, links: Links, indptr: Starts, indices: Links) -
     _close_rows(indptr, indices)
 
 
-@loop()
+@loop
 def _from_pairs(low: Links, high: Links, indptr: Starts, indices: Links) -> None:
     for edge in range(low.size):
         indptr[low[edge]] += 1

@@ -71,8 +71,8 @@ def adopt(model: MarketplaceModel) -> None:
     degree = 1 if well_mixed else scenario.social.mean_degree
     joined = np.zeros((model.visits.filled.size, 6), np.int64)
     adoption.adopt(
-        np.uint64(model.seed), model.week, c.key, c.status, c.channel, c.joined, c.recommends, c.satisfaction,
-        model.flywheel["experience->visits"].factor, model.social.indptr, model.social.indices, p,
+        len(joined), np.uint64(model.seed), model.week, c.key, c.status, c.channel, c.joined, c.recommends,
+        c.satisfaction, model.flywheel["experience->visits"].factor, model.social.indptr, model.social.indices, p,
         adoption.per_neighbour(settings.q, degree), adoption.per_neighbour(settings.referral, degree), well_mixed,
         recommending, scenario.experience.win_back, scenario.experience.launch_satisfaction, joined,
     )  # fmt: skip
@@ -206,8 +206,8 @@ def visit_and_choose(model: MarketplaceModel) -> None:
     expected = max(1.0, model.searches_last_week)
     log_share = min(1.0, scenario.search.sample / expected)
     search.visit_and_choose(
-        seed, model.week, model.searches_each, log_share, model.rules, seller, model.level, people, model.taste,
-        model.shelf, seen, model.visits, model.raw_log,
+        model.visits.filled.size, seed, model.week, model.searches_each, log_share, model.rules, seller, model.level,
+        people, model.taste, model.shelf, seen, model.visits, model.raw_log,
     )  # fmt: skip
     logged = search.close_log(
         model.raw_log, model.whole_log, model.rules.outside / model.rules.mu, model.rules.shown
@@ -265,7 +265,10 @@ def fulfil(model: MarketplaceModel) -> None:
     )
     model.ledger.goods["sold"] += int(tally.sold.sum())
     median, spread, quality = delivery_terms(model)
-    fulfilment.deliver(seed, model.week, key, orders, median, c.promised_days, spread, quality, model.rules)
+    fulfilment.deliver(
+        -(-orders.offer.size // search.BLOCK), seed, model.week, key, orders, median, c.promised_days, spread,
+        quality, model.rules,
+    )  # fmt: skip
     fulfilment.tally_returns(orders.offer, orders.outcome, orders.returned, tally.returned)
     count_deliveries(model)
     selling.take_back(model, tally)
@@ -307,8 +310,9 @@ def experience(model: MarketplaceModel) -> None:
     if model.week % selling.QUARTER == 1:
         c.quarters[:] <<= 1
     experiences.experience(
-        model.week, model.visits, model.searches_each, model.first_order, orders.outcome, orders.late, orders.returned,
-        model.reference, model.kept_share, model.rules, model.offers.columns.seller, c.satisfaction, c.tie_offer,
+        blocks, model.week, model.visits, model.searches_each, model.first_order, orders.outcome, orders.late,
+        orders.returned, model.reference, model.kept_share, model.rules, model.offers.columns.seller, c.satisfaction,
+        c.tie_offer,
         c.tie_weight, c.orders, c.last_order, c.quarters, repeats,
     )  # fmt: skip
     model.repeats = int(repeats.sum())
@@ -348,7 +352,7 @@ def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_al
     sums = np.zeros((counts.shape[0], model.platforms.size))
     rules = model.rules._replace(lapse_rate=0.0) if keep_all else model.rules
     experiences.lapse_and_recommend(
-        np.uint64(model.seed), model.week, c.key, c.status, c.satisfaction, c.leniency, c.recommends,
+        len(counts), np.uint64(model.seed), model.week, c.key, c.status, c.satisfaction, c.leniency, c.recommends,
         wheel["experience->visits"].factor, wheel["experience->adoption"].factor, rules, counts, sums,
     )  # fmt: skip
     active = int(counts[:, 3].sum())

@@ -49,7 +49,11 @@ def test_free_entry_stops_at_the_last_that_pays(run, commission, customers, alph
     assert weekly["seller_surplus"].iloc[-1] / expected == pytest.approx(profit, rel=1e-6, abs=1e-6 * fixed_cost)
 
 
-def test_with_patient_prices_entry_still_stops_there(run):
-    """Prices that need weeks to follow an entry do not let one too many in."""
-    model = run("free-entry", {"sellers.damping": 0.1, "run.weeks": 160})
-    assert model.weekly["active_sellers"].iloc[-1] == math.floor(1.0 + 2000 / (2.0 * 300.0))
+@pytest.mark.parametrize("damping", [1.0, 0.3, 0.1])
+@pytest.mark.parametrize("start", [0, 1, 2])
+@pytest.mark.parametrize("most", [2, 3, 5])
+def test_entry_stops_there_while_prices_still_move(run, most, start, damping):
+    """One hundredth short of the next whole number, from any start: no price on its way lets one too many in."""
+    fixed_cost = 2000 / (2.0 * (most - 0.01))
+    changes = {"sellers.damping": damping, "sellers.count": start, "entry.fixed_cost": fixed_cost, "run.weeks": 60}
+    assert run("free-entry", changes).weekly["active_sellers"].iloc[-1] == most
