@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test slow bench check reference docs clean
+.PHONY: run test slow bench check reference docs golden golden-refresh clean
 
 run: $(READY)  ## the default world and its twin with the loop cut; says where the report lies
 	$(BIN)/marketplace run amazon --twin
@@ -33,6 +33,12 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
 	touch $(READY)
+
+golden: $(READY)  ## compare the shipped scenarios with their baseline
+	$(BIN)/python -m experiments.golden
+
+golden-refresh: $(READY)  ## write the baseline anew, when results were meant to change
+	$(BIN)/python -m experiments.golden --refresh
 
 clean:
 	rm -rf $(VENV) build *.egg-info

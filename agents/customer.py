@@ -7,16 +7,13 @@ apply the rules to all customers stand in `marketplace`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from agents.columns import column
 from agents.compiled import rule
 from agents.population import ColumnAgent
-
-if TYPE_CHECKING:
-    from marketplace.scenario import Scenario
 
 POTENTIAL, ACTIVE, LAPSED = 0, 1, 2
 NO_CHANNEL, INITIAL, ADVERTISING, WORD_OF_MOUTH, REFERRAL = 0, 1, 2, 3, 4
@@ -79,22 +76,6 @@ class CustomerRules(NamedTuple):
     return_rate: float
     return_mismatch: float
     return_quality: float
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> CustomerRules:
-        """Gather the rules of a scenario."""
-        choice, experience = scenario.choice, scenario.experience
-        outside = -math.inf if choice.outside_option == "off" else float(choice.outside_option)
-        named: dict[str, Any] = {
-            "outside": outside,
-            "everyone_recommends": scenario.adoption.everyone_recommends,
-            "recommendation_rate": scenario.social.recommendation_rate,
-        }
-        homes = (choice, experience, scenario.search, scenario.fulfilment)
-        for name in cls._fields:
-            if name not in named:
-                named[name] = next(getattr(home, name) for home in homes if hasattr(home, name))
-        return cls(**named)
 
 
 @rule

@@ -33,6 +33,8 @@ except ImportError:
 Ids: TypeAlias = NDArray[np.int64]
 Method: TypeAlias = str | Callable[..., Any]
 
+LATE_KEY = np.uint64(0xFF << 56)  # marks the keys of agents that were appended without one
+
 
 class ColumnAgent(Agent):  # type: ignore[misc]
     """An agent that is a view of one row: its attributes are the declared columns, and it keeps nothing else.
@@ -533,7 +535,10 @@ class Population(Selection):
     def append(self, count: int, **values: ArrayLike) -> Rows:
         """Append `count` agents, give them their unique ids and return their rows; see `Table.append`."""
         first = self.model.next_unique_id
-        rows = self.table.append(count, unique_id=np.arange(first, first + count), **values)
+        ids = np.arange(first, first + count)
+        if "key" in self.table.declared and "key" not in values:
+            values["key"] = ids.astype(np.uint64) | LATE_KEY  # two agents never share their draws
+        rows = self.table.append(count, unique_id=ids, **values)
         self.model.next_unique_id = first + count
         return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,7 @@ def compare(target: Maturity, customers: int, sellers: int, rounds: int, label: 
     caught = catch_week(model)
     one, two = OurWeek(caught, 1), OurWeek(caught, 2)
     plain = plain_model(caught, customers)
+    threads = defaultdict(lambda: one, {"ours, 2 threads": two})
     weeks: dict[str, Callable[[int], Any]] = {"ours, 1 thread": one.live, "ours, 2 threads": two.live}
     if has_compiler():
         c, strict = CWeek(caught), CWeek(caught, STRICT)
@@ -88,14 +90,13 @@ def compare(target: Maturity, customers: int, sellers: int, rounds: int, label: 
     taken: dict[str, list[Taken]] = {name: [] for name in weeks}
     visiting: dict[str, list[float]] = {"ours": [], "plain Mesa": []}
     first = model.week + 1
-    for live in (one.live, two.live):
+    for live in weeks.values():  # the first week finds cold caches: it is not counted
         live(first)
     if has_compiler():
-        c.live(first)
         strict.live(first)
-    plain.step()
     for week in range(first + 1, first + 1 + rounds):
         for name, live in weeks.items():
+            threads[name].make_ready()
             taken[name].append(timed(lambda live=live, week=week: live(week)))  # type: ignore[misc]
         visiting["ours"].append(one.searches / customers)
         visiting["plain Mesa"].append(plain.searches / customers)

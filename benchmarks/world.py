@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -115,10 +116,10 @@ def catch_week(model: MarketplaceModel) -> dict[str, Arguments]:
     originals = [getattr(module, name) for module, name in LOOPS]
 
     def catching(name: str, loop: Callable[..., Any]) -> Callable[..., Any]:
-        names = inspect.signature(getattr(loop, "py_func", loop))
+        names = names_of(loop)
 
         def call(*values: Any) -> Any:
-            caught[name] = dict(names.bind(*values).arguments)
+            caught[name] = dict(zip(names, values, strict=True))
             return loop(*values)
 
         return call
@@ -138,6 +139,13 @@ def catch_week(model: MarketplaceModel) -> dict[str, Arguments]:
         "returned": np.zeros(slots, np.int8),
     }
     return caught
+
+
+def names_of(loop: Callable[..., Any]) -> list[str]:
+    """Return the names of what a loop over blocks is called with: the number of blocks, then its own parameters."""
+    inner = loop.args[0] if isinstance(loop, partial) else loop
+    names = list(inspect.signature(getattr(inner, "py_func", inner)).parameters)
+    return ["blocks", *names[2:]]
 
 
 def copy_of(caught: dict[str, Arguments]) -> dict[str, Arguments]:
@@ -163,9 +171,13 @@ class OurWeek:
         self.threads = threads
         self.loops = [getattr(module, name) for module, name in LOOPS]
 
+    def make_ready(self) -> None:
+        """Set the number of threads and wake them, which is no part of a week."""
+        compiled.set_threads(self.threads)
+        compiled.share_out(lambda first, last: None, 64)
+
     def live(self, week: int) -> None:
         """Let all customers live through one week."""
-        compiled.set_threads(self.threads)
         for loop, given in zip(self.loops, self.arguments.values(), strict=True):
             given["week"] = week
             if "first_order" in given:

@@ -93,7 +93,7 @@ class MarketplaceModel(ColumnModel):
 
     def _make_world(self) -> None:
         scenario = self.scenario
-        self.rules = CustomerRules.of(scenario)
+        self.rules = customer_rules(scenario)
         self.to_order = scenario.fulfilment.stocking == "to-order"
         self.ledger = Ledger()
         self.flywheel = Flywheel(scenario.flywheel, len(scenario.platforms))
@@ -196,6 +196,7 @@ class MarketplaceModel(ColumnModel):
         self.opens: Ints = np.array([p.marketplace_opens for p in self.scenario.platforms])
         for m in range(self.platforms.size):
             births.put_up_retail(self, m)
+        self.has_opened = False
         self.open_marketplace()
 
     def _make_instruments(self) -> None:
@@ -311,7 +312,8 @@ class MarketplaceModel(ColumnModel):
 
     def open_marketplace(self) -> None:
         """Let the first third-party sellers in, in the week the marketplace opens (or at launch)."""
-        if self.sellers.size == 0 and max(self.week, 1) >= self.opens.min() and self.scenario.sellers.count:
+        if not self.has_opened and max(self.week, 1) >= self.opens.min():
+            self.has_opened = True
             traits = births.traits_of(self, 0, self.scenario.sellers.count)
             even = self.scenario.sellers.layout == "even"
             listings = (
@@ -397,3 +399,19 @@ class MarketplaceModel(ColumnModel):
         """True levels of the capabilities, (platforms, capabilities), each in [0, 1)."""
         scale = np.array([p.capability_scale for p in self.scenario.platforms])
         return np.asarray(capability_level(self.platforms.columns.capability, scale[:, None]))
+
+
+def customer_rules(scenario: Scenario) -> CustomerRules:
+    """Gather the scalars that the customer's rules read, each from the section that has a field of its name."""
+    choice = scenario.choice
+    outside = -math.inf if choice.outside_option == "off" else float(choice.outside_option)
+    named: dict[str, Any] = {
+        "outside": outside,
+        "everyone_recommends": scenario.adoption.everyone_recommends,
+        "recommendation_rate": scenario.social.recommendation_rate,
+    }
+    homes = (choice, scenario.experience, scenario.search, scenario.fulfilment)
+    for name in CustomerRules._fields:
+        if name not in named:
+            named[name] = next(getattr(home, name) for home in homes if hasattr(home, name))
+    return CustomerRules(**named)

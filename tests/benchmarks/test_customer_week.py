@@ -62,6 +62,7 @@ def test_c_holds_the_bits_of_the_package(build: Any) -> None:
     caught = catch_week(model)
     ours, c = OurWeek(caught, 2), CWeek(caught, STRICT)
     before = ours.arguments["adopt"]["status"].copy()
+    ours.make_ready()
     for week in range(model.week + 1, model.week + 1 + WEEKS):
         ours.live(week)
         c.live(week)
