@@ -16,7 +16,7 @@ slow: $(READY)  ## the statistical suites and large worlds
 	$(BIN)/python -m pytest -q -m slow
 
 bench: $(READY)  ## speed against plain Mesa and against C, in one run
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python -m benchmarks.speed
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -87,7 +87,7 @@ if PLAIN:
         """Leave a rule as it is written."""
         return function
 
-    loop = rule
+    loop = block_rule = rule
 
 else:
     _folder = cache_folder()
@@ -104,6 +104,14 @@ else:
         Left to the compiler, a call that hands on a tuple or an array costs more than the rule itself.
         """
         return numba.njit(cache=_folder is not None, error_model="numpy", inline="always")(function)
+
+    def block_rule(function: F) -> F:
+        """Compile what a loop does for one block of rows, as a function that counts no references.
+
+        Every array handed to an inlined rule would be counted up and down, for every row: more than half of the time
+        of a search. Without the counting nothing can be allocated inside: scratch arrays are handed in.
+        """
+        return numba.njit(cache=_folder is not None, error_model="numpy", _nrt=False)(function)
 
     def loop(function: F) -> F:
         """Compile a loop over rows."""

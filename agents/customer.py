@@ -102,6 +102,11 @@ def visits(u, rate):  # type: ignore[no-untyped-def]
     """Decide, with a uniform u, whether at least one need arises: probability ``1 - exp(-rate)``."""
     if u >= rate:  # 1 - exp(-x) <= x, so most customers are spared the exponential
         return False
+    least = rate * (1.0 - 0.5 * rate)  # 1 - exp(-x) lies between x - x^2/2 and x - x^2/2 + x^3/6
+    if u < least - 1e-12:
+        return True
+    if u > least + rate * rate * rate / 6.0 + 1e-12:
+        return False
     return u < -math.expm1(-rate)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -26,20 +27,18 @@ class Taken(NamedTuple):
 def others() -> dict[str, int]:
     """Processor time of this process's other threads, in nanoseconds; empty where the system does not tell."""
     me, times = str(threading.get_native_id()), {}
-    try:
-        for task in os.listdir(TASKS):
-            if task != me:
-                times[task] = int((TASKS / task / "schedstat").read_text().split()[0])
-    except OSError:
-        return {}
+    for task in os.listdir(TASKS) if TASKS.exists() else ():
+        with contextlib.suppress(OSError):  # a thread may end while we look
+            times[task] = int((TASKS / task / "schedstat").read_text().split()[0])
+    times.pop(me, None)
     return times
 
 
 def timed(action: Callable[[], Any]) -> Taken:
-    """Call and say what it took."""
+    """Call and say what it took; threads that only start in the meantime are not looked at."""
     before = others()
     mine, wall = time.thread_time(), time.perf_counter()
     action()
     wall, mine = time.perf_counter() - wall, time.thread_time() - mine
-    theirs = [(after - before.get(task, 0)) / 1e9 for task, after in others().items()]
+    theirs = [(after - before[task]) / 1e9 for task, after in others().items() if task in before]
     return Taken(wall, max([mine, *theirs]))

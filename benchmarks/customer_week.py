@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from benchmarks.c_loop.customer_week import CWeek, has_compiler
 from benchmarks.clock import Taken, timed
 from benchmarks.plain_mesa.from_columns import plain_model
 from benchmarks.world import Maturity, OurWeek, bench_model, catch_week
+from marketplace import MarketplaceModel
 from marketplace.search import BLOCK
 
 WARM_UP = 26  # weeks lived before the clock starts, so that ties and satisfaction are those of a running market
@@ -68,6 +68,35 @@ def choices_that_differ(ours: OurWeek, c: CWeek) -> int:
     return int(differs.sum())
 
 
+class Contest:
+    """The implementations, each on its own copy of one world, and what their weeks took."""
+
+    def __init__(self, model: MarketplaceModel) -> None:
+        caught = catch_week(model)
+        self.one, self.two = OurWeek(caught, 1), OurWeek(caught, 2)
+        self.plain = plain_model(caught, model.customers.size)
+        self.c, self.strict = (CWeek(caught), CWeek(caught, STRICT)) if has_compiler() else (None, None)
+        self.weeks: dict[str, Callable[[int], Any]] = {
+            "ours, 1 thread": self.one.live,
+            "ours, 2 threads": self.two.live,
+        }
+        if self.c:
+            self.weeks["C, 1 thread"] = self.c.live
+        self.weeks["plain Mesa"] = lambda week: self.plain.step()
+        self.taken: dict[str, list[Taken]] = {name: [] for name in self.weeks}
+        self.visiting: dict[str, list[float]] = {"ours": [], "plain Mesa": []}
+
+    def live(self, week: int, customers: int) -> None:
+        """Let each implementation live through a week, one after another, and time it."""
+        for name, live in self.weeks.items():
+            (self.two if live == self.two.live else self.one).make_ready()
+            self.taken[name].append(timed(lambda live=live: live(week)))  # type: ignore[misc]
+        if self.strict:
+            self.strict.live(week)
+        self.visiting["ours"].append(self.one.searches / customers)
+        self.visiting["plain Mesa"].append(self.plain.searches / customers)
+
+
 def compare(target: Maturity, customers: int, sellers: int, rounds: int, label: str) -> dict[str, Any]:
     """Time the four implementations in turn, a week each, ``rounds`` times, from the same world.
 
@@ -78,46 +107,26 @@ def compare(target: Maturity, customers: int, sellers: int, rounds: int, label: 
         ratios of medians of either; whether C and the package ended in the same state.
     """
     model = bench_model(customers, sellers, target, WARM_UP)
-    caught = catch_week(model)
-    one, two = OurWeek(caught, 1), OurWeek(caught, 2)
-    plain = plain_model(caught, customers)
-    threads = defaultdict(lambda: one, {"ours, 2 threads": two})
-    weeks: dict[str, Callable[[int], Any]] = {"ours, 1 thread": one.live, "ours, 2 threads": two.live}
-    if has_compiler():
-        c, strict = CWeek(caught), CWeek(caught, STRICT)
-        weeks["C, 1 thread"] = c.live
-    weeks["plain Mesa"] = lambda week: plain.step()
-    taken: dict[str, list[Taken]] = {name: [] for name in weeks}
-    visiting: dict[str, list[float]] = {"ours": [], "plain Mesa": []}
-    first = model.week + 1
-    for live in weeks.values():  # the first week finds cold caches: it is not counted
-        live(first)
-    if has_compiler():
-        strict.live(first)
-    for week in range(first + 1, first + 1 + rounds):
-        for name, live in weeks.items():
-            threads[name].make_ready()
-            taken[name].append(timed(lambda live=live, week=week: live(week)))  # type: ignore[misc]
-        visiting["ours"].append(one.searches / customers)
-        visiting["plain Mesa"].append(plain.searches / customers)
-        if has_compiler():
-            strict.live(week)
+    contest = Contest(model)
+    for week in range(model.week + 1, model.week + 2 + rounds):
+        contest.live(week, customers)
+    counted = {name: each[1:] for name, each in contest.taken.items()}  # the first week finds cold caches
+    wall = {name: spread([t.wall for t in each], customers) for name, each in counted.items()}
+    busiest = {name: spread([t.busiest for t in each], customers) for name, each in counted.items()}
     result: dict[str, Any] = {
         "label": label,
         "customers": customers,
         "sellers": int(model.sellers.size),
         "offers_on_the_shelf": int(model.shelf.row.size),
         "rounds": rounds,
-        "active_share": float(np.mean(one.arguments["adopt"]["status"] == ACTIVE)),
-        "visiting": {name: float(np.mean(shares)) for name, shares in visiting.items()},
-        "nanoseconds": {name: spread([t.wall for t in each], customers) for name, each in taken.items()},
-        "nanoseconds_of_the_busiest_thread": {
-            name: spread([t.busiest for t in each], customers) for name, each in taken.items()
-        },
+        "active_share": float(np.mean(contest.one.arguments["adopt"]["status"] == ACTIVE)),
+        "visiting": {name: float(np.mean(shares[1:])) for name, shares in contest.visiting.items()},
+        "nanoseconds": wall,
+        "nanoseconds_of_the_busiest_thread": busiest,
+        "ratios": ratios(wall),
+        "ratios_of_the_busiest_thread": ratios(busiest),
     }
-    result["ratios"] = ratios(result["nanoseconds"])
-    result["ratios_of_the_busiest_thread"] = ratios(result["nanoseconds_of_the_busiest_thread"])
-    if has_compiler():
-        result["same_bits_as_c_without_fused_multiply_add"] = same_state(one, strict)
-        result["customers_that_differ_from_c_with_it"] = choices_that_differ(one, c)
+    if contest.c and contest.strict:
+        result["same_bits_as_c_without_fused_multiply_add"] = same_state(contest.one, contest.strict)
+        result["customers_that_differ_from_c_with_it"] = choices_that_differ(contest.one, contest.c)
     return result

@@ -175,7 +175,8 @@ class MarketplaceModel(ColumnModel):
             shape = settings.need_rate_shape
             rate = np.full(number.size, settings.need_rate)
             if shape > 0.0:
-                rate *= gammaincinv(shape, u[:, 0]) / shape
+                # Towards shape 0 everybody's rate goes to 0; below some 1e-300 the quotient no longer says so.
+                rate *= np.nan_to_num(gammaincinv(shape, u[:, 0]) / shape, posinf=0.0)
             initial = u[:, 3] < settings.initial_adopters
             self.customers.append(
                 number.size,

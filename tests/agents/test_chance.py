@@ -57,7 +57,7 @@ def test_draws_are_single_draws_in_whatever_order_they_are_made() -> None:
     keys = some_keys(50)
     weeks = np.arange(50) % 7
     together = chance.draws(SEED, chance.NEED, keys, weeks)
-    order = np.argsort(chance.draws(SEED, chance.LOG, keys)[:, 0])
+    order = np.argsort(chance.draws(SEED, chance.LISTING, keys)[:, 0])
     assert np.array_equal(chance.draws(SEED, chance.NEED, keys[order], weeks[order]), together[order])
     for row in (0, 31, 49):
         assert tuple(together[row]) == chance.draw(np.uint64(SEED), chance.NEED, keys[row], int(weeks[row]))

@@ -104,7 +104,7 @@ class TestMistakes:
         ("changes", "sentence"),
         [
             (
-                {"search.shown": 13},
+                {"search.shown": 13, "search.candidates": 12},
                 "search.shown = 13 is not allowed: it must be at most search.candidates = 12",
             ),
             (
