@@ -94,8 +94,9 @@ class Column:
         """
         given = np.asarray(values)
         target = self.dtype
-        rounded = target.kind == "f" and given.dtype.kind in "biuf"
-        fits = target.kind == "O" or given.dtype == target or rounded
+        if given.dtype == target:
+            return given
+        fits = target.kind == "O" or (target.kind == "f" and given.dtype.kind in "biuf")
         with np.errstate(invalid="ignore", over="raise"):
             try:
                 stored = given.astype(target, copy=False)
@@ -245,9 +246,9 @@ class Table:
         self.columns = Columns()
         self._living = 0
         self._rows: Rows | None = None
-        self._arrays = {
-            name: np.empty(self._shape(col, capacity), col.dtype) for name, col in self.declared.items()
-        }
+        self._arrays = {name: np.empty(self._shape(col, capacity), col.dtype) for name, col in self.declared.items()}
+        for col in self.declared.values():
+            col.shaped(col.default, 0, self._length(col))  # once, so that no append need look at it again
         self._trim()
 
     def __len__(self) -> int:
@@ -306,7 +307,7 @@ class Table:
             if name not in settable:
                 raise TypeError(f"{self.record.__name__} cannot be given {name!r}: {nearest(name, settable)}")
         columns = {
-            name: col.shaped(values.get(name, col.default), count, self._length(col))
+            name: col.shaped(values[name], count, self._length(col)) if name in values else col.default
             for name, col in self.declared.items()
         }
         start, end = self.size, self.size + count

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
@@ -11,6 +13,19 @@ from agents.offer import Offer
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+
+def numbered(names: npt.NDArray[np.integer[Any]], count: int) -> tuple[Ints, Ints]:
+    """Return the distinct names in ascending order and the place of each name, (n,), among them.
+
+    As ``numpy.unique`` does, but without sorting: names are whole numbers from 0 to ``count`` - 1.
+    """
+    present = np.zeros(count, np.bool_)
+    present[names] = True
+    distinct = np.flatnonzero(present)
+    place = np.empty(count, np.int64)
+    place[distinct] = np.arange(distinct.size)
+    return distinct, place[names]
 
 
 class Assortment(Table):
@@ -33,6 +48,7 @@ class Assortment(Table):
         self._order: Ints | None = None
         self._groups: tuple[npt.NDArray[np.int32], int] | None = None
         self._third_party: Ints | None = None
+        self._retail: dict[int, Ints] = {}
 
     def append(self, count: int, **values: ArrayLike) -> Ints:
         """Append offers; see `Table.append`."""
@@ -62,7 +78,9 @@ class Assortment(Table):
 
     def retail(self, platform: int) -> Ints:
         """Living rows of a platform's own range."""
-        return self.rows[self.columns.seller[self.rows] == -1 - platform]
+        if platform not in self._retail:
+            self._retail[platform] = self.rows[self.columns.seller[self.rows] == -1 - platform]
+        return self._retail[platform]
 
     @property
     def groups(self) -> tuple[npt.NDArray[np.int32], int]:
@@ -74,7 +92,8 @@ class Assortment(Table):
             rows, c = self.third_party, self.columns
             circle = c.platform[rows].astype(np.int64) * self.categories + c.category[rows]
             circles = int(circle.max(initial=0)) + 1
-            names, index = np.unique(c.seller[rows].astype(np.int64) * circles + circle, return_inverse=True)
+            sellers = int(c.seller[rows].max(initial=0)) + 1
+            names, index = numbered(c.seller[rows] * circles + circle, sellers * circles)
             group_of = np.full(self.size, -1, np.int32)
             group_of[rows] = index
             self._groups = group_of, names.size

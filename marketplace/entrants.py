@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 def prospects_of(model: MarketplaceModel, traits: births.Traits, listings: births.Listings) -> Prospects:
     """Lay out what every candidate would list, platform by platform."""
     platforms, categories = model.platforms.size, model.scenario.market.categories
-    owner = np.tile(listings.owner, platforms)
+    listing = np.tile(np.arange(listings.owner.size), platforms)
     platform = np.repeat(np.arange(platforms), listings.owner.size)
+    owner = listings.owner[listing]
     home = traits.home[owner]
     open_ = (model.opens <= model.week) & (model.platforms.columns.failed < 0)
     keep_row = ((home < 0) | (home == platform)) & open_[platform]
     order = np.flatnonzero(keep_row)[np.argsort(owner[keep_row], kind="stable")]
-    owner, platform = owner[order], platform[order]
-    category = np.tile(listings.category, platforms)[order]
+    owner, platform, listing = owner[order], platform[order], listing[order]
+    category = listings.category[listing]
     level = model.level[category]
     mode = np.full(owner.size, births.default_mode(model), np.int8)
     keep = 1.0 - model.commission[platform] - traits.ad_bid[owner]
@@ -38,7 +39,7 @@ def prospects_of(model: MarketplaceModel, traits: births.Traits, listings: birth
     likely = break_even * (1.0 + model.scenario.sellers.markup) / level
     rank = search.reputation * choice.rho * reputation - search.price * choice.alpha * likely
     rank = rank + search.bids * traits.ad_bid[owner]
-    place = np.tile(listings.place, platforms)[order]
+    place = listings.place[listing]
     return Prospects(owner, platform * categories + category, platform, place, base, rank, level, break_even, keep)
 
 
@@ -61,30 +62,33 @@ def enter(model: MarketplaceModel) -> int:
     log = model.log
     if not settings.enabled or settings.candidates == 0 or not model.marketplace_open or log.platform.size == 0:
         return 0
-    if model.entry_cost() > model.scenario.sellers.cash:
+    cost = model.entry_cost()
+    if cost > model.scenario.sellers.cash:
         return 0  # nobody could pay it
     traits = births.traits_of(model, model.week, settings.candidates)
     listings = births.listings_of(model, traits.key, traits.listings)
     prospects = prospects_of(model, traits, listings)
     circle = log.platform.astype(np.int64) * model.scenario.market.categories + log.category
-    members = np.argsort(circle, kind="stable")
     circles = model.platforms.size * model.scenario.market.categories
+    # Short integers sort in linear time.
+    members = np.argsort(circle.astype(np.min_scalar_type(circles)), kind="stable")
     first = np.searchsorted(circle[members], np.arange(circles + 1))
     logged = np.bincount(log.platform, minlength=model.platforms.size)
     scale = model.flywheel["visits->sellers"].value / np.maximum(1, logged)
+    margins = margins_of(model) if settings.rivals_respond else np.empty(0)
     noise = normals(draws(model.seed, BELIEF, traits.key, model.week)[:, 0])
     comes = np.zeros(settings.candidates, np.bool_)
-    hurdle = model.entry_cost() / settings.horizon
+    hurdle = cost / settings.horizon
     weigh(
         settings.candidates, prospects, scale, np.exp(settings.belief_noise * noise), hurdle, settings.fixed_cost,
         settings.rivals_respond, model.scenario.sellers.markup, model.scenario.sellers.markup_cap,
-        model.flywheel["selection->experience"].factor, members, first, model.rules, margins_of(model),
+        model.flywheel["selection->experience"].factor, members, first, model.rules, margins,
         log, comes,
     )  # fmt: skip
     chosen = np.flatnonzero(comes)
     if chosen.size:
-        mine = np.isin(listings.owner, chosen)
+        mine = comes[listings.owner]
         owner = np.searchsorted(chosen, listings.owner[mine])
         kept = births.Listings(owner, listings.number[mine], listings.category[mine], listings.place[mine])
-        births.open_sellers(model, traits, chosen, kept, entry_cost=model.entry_cost())
+        births.open_sellers(model, traits, chosen, kept, entry_cost=cost)
     return int(chosen.size)

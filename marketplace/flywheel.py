@@ -65,6 +65,11 @@ class Valve:
         self._as_it_is = np.ones(platforms)
         self.factor = self._as_it_is
 
+    @property
+    def bends(self) -> bool:
+        """Whether anything is perceived otherwise than it is."""
+        return self.factor is not self._as_it_is
+
     def open(self) -> Valve:
         """Let the quantity be perceived as it is."""
         self.is_shut = False
@@ -128,11 +133,11 @@ class Valve:
 
         Before week 1 everything is perceived as it is, so that scores refer to the launch as it truly was.
         """
-        true = np.asarray(true, dtype=np.float64)
+        true = np.array(true, dtype=np.float64)  # a copy: whoever measured it goes on writing into it
         if self.reference is None or not self.is_shut or week <= self.reference_week:
-            self.reference = true.copy()
+            self.reference = true
         seen = self._through(true, self.reference, week) if week >= 1 else true
-        self.value = seen.copy()
+        self.value = seen
         if seen is true:
             self.factor = self._as_it_is
             return self.value

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from agents.customer import CHANNELS
 from agents.policies.levers import CAPABILITIES
 from marketplace.flywheel import MEANING
+from marketplace.ledger import mean, total
 from marketplace.network import gini
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("network.density", "share", "last", "ties over possible ties; in the last week of each quarter"),
     *(Indicator(f"link.{link}", unit, "mean", f"flywheel: {what}, as perceived by {who}", per_platform=True) for link, (what, unit, who) in MEANING.items()),
 )  # fmt: skip
+NETWORK = tuple(i.name for i in INDICATORS if i.name.startswith("network."))
 BY_NAME = {indicator.name: indicator for indicator in INDICATORS}
 
 
@@ -126,17 +128,19 @@ def _ratio(part: float, whole: float) -> float:
 
 def top_share(values: npt.NDArray[np.float64], share: float = 0.1) -> float:
     """Share of the total that the top ``share`` of the values holds (at least one value); NaN without any."""
-    total = float(values.sum())
-    if values.size == 0 or total <= 0.0:
+    whole = float(values.sum())
+    if values.size == 0 or whole <= 0.0:
         return NAN
     count = max(1, round(values.size * share))
-    return float(np.partition(values, values.size - count)[values.size - count :].sum() / total)
+    return float(np.partition(values, values.size - count)[values.size - count :].sum() / whole)
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float:
     """Mean over the platforms on which a figure is defined; NaN where it is on none."""
+    if values.size == 1:
+        return float(values[0])
     defined = values[~np.isnan(values)]
-    return float(np.mean(defined)) if defined.size else NAN
+    return mean(defined) if defined.size else NAN
 
 
 def measure(model: MarketplaceModel) -> dict[str, float]:
@@ -149,9 +153,9 @@ def measure(model: MarketplaceModel) -> dict[str, float]:
 
 
 def _put(
-    row: dict[str, float], model: MarketplaceModel, name: str, each: npt.NDArray[np.float64], total: float
+    row: dict[str, float], model: MarketplaceModel, name: str, each: npt.NDArray[np.float64], whole: float
 ) -> None:
-    row[name] = float(total)
+    row[name] = float(whole)
     if model.platforms.size > 1:
         for m, platform in enumerate(model.platform_names):
             row[f"{name}.{platform}"] = float(each[m])
@@ -169,11 +173,11 @@ def _customers(model: MarketplaceModel) -> dict[str, float]:
         "retention_rate": model.retention,
         "nps": _ratio(100.0 * float(counts[1] - counts[2]), float(active)),
         "referral_rate": _ratio(float(joined[3] + joined[4]), float(newcomers)),
-        "repeat_purchase_rate": _ratio(float(model.repeats), float(model.books.orders.sum())),
+        "repeat_purchase_rate": _ratio(float(model.repeats), total(model.books.orders)),
     }
     for code, channel in enumerate(CHANNELS[2:], start=2):
         row[f"new_customers.{channel}"] = float(joined[code])
-    _put(row, model, "satisfaction", model.mean_satisfaction, float(np.mean(model.mean_satisfaction)))
+    _put(row, model, "satisfaction", model.mean_satisfaction, mean(model.mean_satisfaction))
     return row
 
 
@@ -182,26 +186,26 @@ def _platforms(model: MarketplaceModel) -> dict[str, float]:
     gmv = books.retail_gmv + books.third_party_gmv
     row: dict[str, float] = {}
     with np.errstate(divide="ignore", invalid="ignore"):
-        _put(row, model, "gmv", gmv, gmv.sum())
-        _put(row, model, "orders", books.orders, books.orders.sum())
-        _put(row, model, "visits", books.visits, books.visits.sum())
-        _put(row, model, "searches", books.searches, books.searches.sum())
-        _put(row, model, "conversion_rate", books.orders / books.visits, _ratio(books.orders.sum(), books.visits.sum()))
-        _put(row, model, "third_party_share", books.third_party_gmv / gmv, _ratio(books.third_party_gmv.sum(), gmv.sum()))
-        _put(row, model, "platform_revenue", books.revenue, books.revenue.sum())
+        _put(row, model, "gmv", gmv, total(gmv))
+        _put(row, model, "orders", books.orders, total(books.orders))
+        _put(row, model, "visits", books.visits, total(books.visits))
+        _put(row, model, "searches", books.searches, total(books.searches))
+        _put(row, model, "conversion_rate", books.orders / books.visits, _ratio(total(books.orders), total(books.visits)))
+        _put(row, model, "third_party_share", books.third_party_gmv / gmv, _ratio(total(books.third_party_gmv), total(gmv)))
+        _put(row, model, "platform_revenue", books.revenue, total(books.revenue))
         margin = np.where(books.revenue > 0.0, books.margin / books.revenue, NAN)
-        _put(row, model, "platform_margin", margin, _ratio(books.margin.sum(), books.revenue.sum()) if books.revenue.sum() > 0 else NAN)
-        _put(row, model, "platform_cash", p.cash, p.cash.sum())
-        shipped = float(books.fulfilled.sum())
+        _put(row, model, "platform_margin", margin, _ratio(total(books.margin), total(books.revenue)) if total(books.revenue) > 0 else NAN)
+        _put(row, model, "platform_cash", p.cash, total(p.cash))
+        shipped = total(books.fulfilled)
         _put(row, model, "unit_cost", p.unit_cost, _weighted(p.unit_cost, books.fulfilled))
         for part in ("handling", "speed", "capacity", "shipping"):
             row[f"unit_cost.{part}"] = _ratio(float(getattr(books, part).sum()), shipped)
-        row["utilisation"] = _ratio(shipped, float(p.capacity.sum()))
-        row["take_rate"] = _ratio(float((books.commission + books.fees).sum()), float(books.third_party_gmv.sum()))
-        row["platform_surplus"] = float(books.surplus.sum())
-        row["platform_investment"] = float(books.spent.sum())
-        row["platform_dividend"] = float(books.dividend.sum())
-        row["fulfilment_cost_ratio"] = _ratio(float((books.handling + books.speed + books.capacity).sum()), float(gmv.sum()))
+        row["utilisation"] = _ratio(shipped, total(p.capacity))
+        row["take_rate"] = _ratio(total(books.commission + books.fees), total(books.third_party_gmv))
+        row["platform_surplus"] = total(books.surplus)
+        row["platform_investment"] = total(books.spent)
+        row["platform_dividend"] = total(books.dividend)
+        row["fulfilment_cost_ratio"] = _ratio(total(books.handling + books.speed + books.capacity), total(gmv))
         row["customer_lifetime_value"] = _ratio(model.margin_per_customer, model.smoothed_churn)
     level = model.capability.mean(axis=0)
     row.update({f"capability.{name}": float(level[k]) for k, name in enumerate(CAPABILITIES)})
@@ -209,8 +213,8 @@ def _platforms(model: MarketplaceModel) -> dict[str, float]:
 
 
 def _weighted(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> float:
-    total = float(weights.sum())
-    return float(np.dot(values, weights) / total) if total > 0.0 else float(np.mean(values))
+    whole = total(weights)
+    return float(np.dot(values, weights) / whole) if whole > 0.0 else mean(values)
 
 
 def _sellers(model: MarketplaceModel) -> dict[str, float]:
@@ -219,7 +223,7 @@ def _sellers(model: MarketplaceModel) -> dict[str, float]:
     yearly = yearly[yearly > 0.0]
     week = np.maximum(sellers.revenue[rows], 0.0)
     sales = np.concatenate((week, np.maximum(model.books.retail_gmv - model.books.retail_refunds, 0.0)))
-    total = float(sales.sum())
+    whole = float(sales.sum())
     row = {
         "active_sellers": float(rows.size),
         "entries": float(model.entries),
@@ -227,7 +231,7 @@ def _sellers(model: MarketplaceModel) -> dict[str, float]:
         "third_party_offers": float(offers.third_party.size),
         "seller_gini": gini(yearly) if yearly.size else NAN,
         "seller_top10_share": top_share(yearly),
-        "hhi": float(np.square(sales / total).sum()) if total > 0.0 else NAN,
+        "hhi": float(np.square(sales / whole).sum()) if whole > 0.0 else NAN,
     }
     each = np.bincount(offers.columns.platform[offers.rows], minlength=model.platforms.size).astype(np.float64)
     _put(row, model, "offers", each, each.sum())
@@ -242,14 +246,14 @@ def _sellers(model: MarketplaceModel) -> dict[str, float]:
 
 def _orders(model: MarketplaceModel) -> dict[str, float]:
     books = model.books
-    demanded, delivered = float(books.demanded.sum()), float(books.delivered.sum())
+    demanded, delivered = total(books.demanded), total(books.delivered)
     return {
-        "search_success_rate": _ratio(demanded, float(books.searches.sum())),
-        "average_order_value": _ratio(float((books.retail_gmv + books.third_party_gmv).sum()), delivered),
-        "delivery_days": _ratio(float(books.days.sum()), delivered),
-        "on_time_rate": _ratio(delivered - float(books.late.sum()), delivered),
+        "search_success_rate": _ratio(demanded, total(books.searches)),
+        "average_order_value": _ratio(total(books.retail_gmv + books.third_party_gmv), delivered),
+        "delivery_days": _ratio(total(books.days), delivered),
+        "on_time_rate": _ratio(delivered - total(books.late), delivered),
         "stockout_rate": _ratio(demanded - delivered, demanded),
-        "return_rate": _ratio(float(books.returned.sum()), delivered),
+        "return_rate": _ratio(total(books.returned), delivered),
         "stars": model.mean_stars,
     }
 
@@ -264,12 +268,12 @@ def _welfare(model: MarketplaceModel) -> dict[str, float]:
             inside = log.inclusive + np.log(-np.expm1(-log.inclusive))
         inclusive = np.logaddexp(0.0, inside - rules.outside / rules.mu)
         worth = rules.mu * inclusive * model.level[log.category] / log.alpha
-        expected = float(np.mean(worth) * model.books.searches.sum())
+        expected = mean(worth) * total(model.books.searches)
     return {
         "consumer_surplus": model.consumer_surplus,
         "expected_consumer_surplus": expected,
         "seller_surplus": seller,
-        "welfare": model.consumer_surplus + seller + float(model.books.margin.sum()),
+        "welfare": model.consumer_surplus + seller + total(model.books.margin),
     }
 
 

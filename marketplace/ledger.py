@@ -6,13 +6,25 @@ The ledger writes both sides, so what all of them hold together never changes.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 CUSTOMERS, SELLERS, PLATFORMS, CARRIERS, OUTSIDE = "customers", "sellers", "platforms", "carriers", "outside"
 ACCOUNTS = (CUSTOMERS, SELLERS, PLATFORMS, CARRIERS, OUTSIDE)
+
+
+def total(values: npt.NDArray[Any]) -> float:
+    """Return the sum of (n,) values; of a single one, as with one platform, at a tenth of a reduction's cost."""
+    return float(values[0]) if values.size == 1 else float(np.add.reduce(values))
+
+
+def mean(values: npt.NDArray[Any]) -> float:
+    """Return the mean of (n,) values, as `total` does their sum."""
+    return total(values) / values.size
 
 
 class Ledger:
@@ -38,20 +50,20 @@ class Ledger:
         self.flows.clear()
         self.goods.clear()
 
-    def pay(self, payer: str, payee: str, purpose: str, amount: npt.ArrayLike) -> None:
-        """Record a payment between kinds of account; the holders' own cash columns are moved by `credit`.
+    def pay(self, payer: str, payee: str, purpose: str, amount: float | npt.NDArray[Any]) -> None:
+        """Record a payment, or the sum of (n,) payments, between kinds of account; holders' cash is theirs to move.
 
         Raises
         ------
         ValueError
             If the amount is negative or not finite: the payer and payee are then the wrong way round.
         """
-        total = float(np.sum(amount))
-        if not total >= 0.0 or total == np.inf:
-            raise ValueError(f"{purpose}: {payer} cannot pay {payee} {total}; an amount is finite and not negative.")
-        self.balance[payer] -= total
-        self.balance[payee] += total
-        self.flows[payer, payee, purpose] += total
+        paid = total(amount) if isinstance(amount, np.ndarray) else float(amount)
+        if not 0.0 <= paid < math.inf:
+            raise ValueError(f"{purpose}: {payer} cannot pay {payee} {paid}; an amount is finite and not negative.")
+        self.balance[payer] -= paid
+        self.balance[payee] += paid
+        self.flows[payer, payee, purpose] += paid
 
     def paid(self, payer: str, payee: str, purpose: str) -> float:
         """What was paid this week for one purpose, in currency."""

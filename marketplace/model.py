@@ -298,11 +298,10 @@ class MarketplaceModel(ColumnModel):
         """The networks' measures in the last week of a quarter, missing in the others."""
         from marketplace.network import measure_networks
 
-        names = [i.name for i in indicators.INDICATORS if i.name.startswith("network.")]
         if self.week % selling.QUARTER:
-            return dict.fromkeys(names, math.nan)
+            return dict.fromkeys(indicators.NETWORK, math.nan)
         measured = measure_networks(self)
-        return {name: measured[name] for name in names}
+        return {name: measured[name] for name in indicators.NETWORK}
 
     # -- terms of trade ------------------------------------------------------------------------------------------
 

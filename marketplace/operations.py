@@ -11,7 +11,7 @@ from agents.offer import PLATFORM
 from agents.platform import capability_level, learned_cost, speed_premium
 from agents.plugins import PluginError
 from agents.policies import CAPABILITIES, Books, Decision
-from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS
+from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS, total
 
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel
@@ -174,10 +174,11 @@ def spend_surplus(model: MarketplaceModel) -> None:
         p.discount[m] = decision.spend.get("price", 0.0) / units
         invested = np.array([decision.spend.get(lever, 0.0) for lever in CAPABILITIES])
         p.capability[m] += invested
-        model.books.spent[m] = invested.sum()
+        spent = total(invested)
+        model.books.spent[m] = spent
         model.books.dividend[m] = decision.dividend
-        p.cash[m] -= invested.sum() + decision.dividend
-        model.ledger.pay(PLATFORMS, OUTSIDE, "capabilities", float(invested.sum()))
+        p.cash[m] -= spent + decision.dividend
+        model.ledger.pay(PLATFORMS, OUTSIDE, "capabilities", spent)
         model.ledger.pay(PLATFORMS, OUTSIDE, "dividends", decision.dividend)
         if p.cash[m] < -settings.credit_line:
             p.failed[m] = model.week
@@ -206,7 +207,7 @@ def books_of(model: MarketplaceModel, m: int, budget: float) -> Books:
         surplus=budget,
         discount=float(p.discount[m]),
         active_customers=float(model.active_customers),
-        active_sellers=int(np.unique(model.offers.columns.seller[third]).size),
+        active_sellers=int(np.count_nonzero(np.bincount(model.offers.columns.seller[third]))),
         offers=int(third.size + model.offers.retail(m).size),
         satisfaction=float(model.mean_satisfaction[m]),
         late_rate=_ratio(books.late[m], books.delivered[m]),

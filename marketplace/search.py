@@ -326,7 +326,7 @@ def excess(u, inside, outside):  # type: ignore[no-untyped-def]
         return -math.inf
     if outside == -math.inf:
         return math.inf
-    return inside - outside + math.log(u) - math.log1p(-u)
+    return inside - outside + math.log(u / (1.0 - u))
 
 
 @rule
@@ -510,9 +510,9 @@ def visit_and_choose(  # type: ignore[no-untyped-def]
             top, top_score, value, gap, known_at, known_seller, u_visits, u_logs,
         )  # fmt: skip
 
-@loop
-def close_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
-    """Bring the blocks' parts of a log together in ``out`` and add what follows from utilities. Returns how many."""
+@block_rule
+def join_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
+    """Do the work of `close_log`."""
     room = log.platform.size // log.filled.size
     written = 0
     most = log.shown.shape[1]
@@ -537,30 +537,30 @@ def close_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
                     total += math.exp(log.utility[at, j] - peak)
             inside = peak + math.log(total) if total > 0.0 else -math.inf
             out.inclusive[written] = above_nothing(inside)
-            top = max(inside, outside)
-            out.log_total[written] = -math.inf
-            if top > -math.inf:
-                out.log_total[written] = top + math.log(math.exp(inside - top) + math.exp(outside - top))
+            top = max(peak, outside)
+            whole = total * math.exp(peak - top) + math.exp(outside - top) if top > -math.inf else 0.0
+            out.log_total[written] = top + math.log(whole) if whole > 0.0 else -math.inf
             for j in range(most):
-                if log.shown[at, j] >= 0:
-                    out.share[written, j] = math.exp(log.utility[at, j] - out.log_total[written])
+                if log.shown[at, j] >= 0:  # by weights, not by logs, so that shares add up to 1 at any utility
+                    out.share[written, j] = math.exp(log.utility[at, j] - top) / whole
             out.worst_share[written] = out.share[written, room_shown - 1]
             written += 1
     return written
 
 
 @loop
-def read_panel(platform, category, place, alpha, shelf, days, mismatch_factor, rules, categories, out):  # type: ignore[no-untyped-def]
-    """Read a shelf with a fixed basket of needs, without search noise.
+def close_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
+    """Bring the blocks' parts of a log together in ``out`` and add what follows from utilities. Returns how many."""
+    return join_log(log, out, outside, room_shown)
 
-    Fills ``out`` (4,) with the mean over needs of the expected price (relative to the price level, given a choice),
-    of the distance and the promised days of what is shown, and of the inclusive value. A need that nothing is shown
-    for lies half a circle away; it is left out of price and days. NaN where no need is served.
-    """
+
+@block_rule
+def read_needs(  # type: ignore[no-untyped-def]
+    platform, category, place, alpha, shelf, days, rules, categories, out, top, top_score, value
+):
+    """Read one platform's shelf; see `read_panel`. What comes after ``out`` is scratch."""
+    segment, bucket, buckets, place_of, base, price_of, rank, _, row_of, _ = shelf
     most = rules.shown
-    top = np.empty(most, np.int64)
-    top_score = np.empty(most)
-    value = np.empty(most)
     served = 0
     price = 0.0
     distance = 0.0
@@ -568,26 +568,26 @@ def read_panel(platform, category, place, alpha, shelf, days, mismatch_factor, r
     inclusive = 0.0
     for need in range(category.size):
         circle = platform * categories + category[need]
-        low, high = shelf.segment[circle], shelf.segment[circle + 1]
+        low, high = segment[circle], segment[circle + 1]
         if high == low:
             distance += 0.5
             continue
-        right = first_after(shelf.place, shelf.bucket, shelf.buckets, circle, high, place[need])
-        kept, _ = find_shown(shelf.place, shelf.rank, low, high, right, place[need], rules.candidates, most,
+        right = first_after(place_of, bucket, buckets, circle, high, place[need])
+        kept, _ = find_shown(place_of, rank, low, high, right, place[need], rules.candidates, most,
                              rules.relevance * rules.tau, top, top_score)  # fmt: skip
         mean_gap = 0.0
         mean_days = 0.0
         for j in range(kept):
-            gap = circle_distance(place[need], shelf.place[top[j]])
-            worth = utility(shelf.base[top[j]], shelf.price[top[j]], gap, alpha, rules.tau * mismatch_factor)
+            gap = circle_distance(place[need], place_of[top[j]])
+            worth = utility(base[top[j]], price_of[top[j]], gap, alpha, rules.tau)
             value[j] = worth / rules.mu
             mean_gap += gap
-            mean_days += days[shelf.row[top[j]]]
+            mean_days += days[row_of[top[j]]]
         inside, total = log_sum(value, kept)
         inclusive += above_nothing(inside)
         mean_price = 0.0
         for j in range(kept):
-            mean_price += value[j] / total * shelf.price[top[j]]
+            mean_price += value[j] / total * price_of[top[j]]
         price += mean_price
         distance += mean_gap / kept
         wait += mean_days / kept
@@ -596,6 +596,23 @@ def read_panel(platform, category, place, alpha, shelf, days, mismatch_factor, r
     out[1] = distance / category.size
     out[2] = wait / served if served > 0 else math.nan
     out[3] = inclusive / category.size
+
+
+@loop
+def read_panel(category, place, alpha, shelf, days, rules, categories, out):  # type: ignore[no-untyped-def]
+    """Read the shelf of every platform with a fixed basket of needs, without search noise.
+
+    Fills ``out`` (platforms, 4) with the mean over needs of the expected price (relative to the price level, given a
+    choice), of the distance and the promised days of what is shown, and of the inclusive value. A need that nothing
+    is shown for lies half a circle away; it is left out of price and days. NaN where no need is served.
+    """
+    top = np.empty(rules.shown, np.int64)
+    top_score = np.empty(rules.shown)
+    value = np.empty(rules.shown)
+    for platform in range(out.shape[0]):
+        read_needs(
+            platform, category, place, alpha, shelf, days, rules, categories, out[platform], top, top_score, value
+        )
 
 
 @loop

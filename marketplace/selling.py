@@ -11,9 +11,10 @@ from agents.chance import EXIT, FORECAST, draws
 from agents.offer import PLATFORM
 from agents.pricing import PricingView
 from marketplace import births
+from marketplace.assortment import numbered
 from marketplace.fulfilment import aged, base_stock
 from marketplace.learning import Learned, learn_from
-from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS, SELLERS
+from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS, SELLERS, mean
 
 if TYPE_CHECKING:
     from marketplace.fulfilment import Tally
@@ -55,19 +56,20 @@ def settle(model: MarketplaceModel, sales: Sales) -> None:
     mine = np.flatnonzero(sales.third_party)
     rows = sales.rows[mine]
     who, platform = offers.seller[rows], offers.platform[rows]
-    net = sales.taken[mine] - sales.refunded[mine]
-    commission = net * (1.0 - model.keep(who, platform))
+    sold, taken, refunded = sales.sold[mine], sales.taken[mine], sales.refunded[mine]
+    net = taken - refunded
+    rate = 1.0 - model.keep(who, platform)
+    commission = net * rate
     by_platform = offers.mode[rows] == PLATFORM
-    fee = np.where(by_platform, platforms.fulfilment_fee[platform] * sales.sold[mine], 0.0)
-    handling = np.where(by_platform, 0.0, rules.own_handling_cost * sales.sold[mine])
-    shipping = np.where(by_platform, 0.0, rules.shipping_cost * sales.sold[mine])
+    fee = np.where(by_platform, platforms.fulfilment_fee[platform] * sold, 0.0)
+    shipped_alone = np.where(by_platform, 0.0, sold)
+    handling, shipping = rules.own_handling_cost * shipped_alone, rules.shipping_cost * shipped_alone
 
-    ledger.pay(CUSTOMERS, SELLERS, "sales", sales.taken[mine])
-    ledger.pay(SELLERS, CUSTOMERS, "refunds", sales.refunded[mine])
+    ledger.pay(CUSTOMERS, SELLERS, "sales", taken)
+    ledger.pay(SELLERS, CUSTOMERS, "refunds", refunded)
     # Commission is charged on sales and given back on refunds.
-    kept = 1.0 - model.keep(who, platform)
-    ledger.pay(SELLERS, PLATFORMS, "commission", sales.taken[mine] * kept)
-    ledger.pay(PLATFORMS, SELLERS, "commission returned", sales.refunded[mine] * kept)
+    ledger.pay(SELLERS, PLATFORMS, "commission", taken * rate)
+    ledger.pay(PLATFORMS, SELLERS, "commission returned", refunded * rate)
     ledger.pay(SELLERS, PLATFORMS, "fulfilment fees", fee)
     ledger.pay(SELLERS, OUTSIDE, "own handling", handling)
     ledger.pay(SELLERS, CARRIERS, "shipping", shipping)
@@ -78,7 +80,7 @@ def settle(model: MarketplaceModel, sales: Sales) -> None:
     platforms.cash += np.bincount(platform, commission + fee, count)
     model.books.commission[:] = np.bincount(platform, commission, count)
     model.books.fees[:] = np.bincount(platform, fee, count)
-    model.books.third_party_gmv[:] = np.bincount(platform, sales.taken[mine], count)
+    model.books.third_party_gmv[:] = np.bincount(platform, taken, count)
     # Goods that come back can be sold again, so only the units that stay with customers cost their procurement.
     cost = sales.cost[mine] - offers.cost[rows] * sales.returned[mine] * (not model.to_order)
     sellers.revenue[:] = np.bincount(who, net, size)
@@ -131,8 +133,8 @@ def reprice(model: MarketplaceModel) -> None:
 def price_by(model: MarketplaceModel, rule: Any, rows: Ints, learned: Learned) -> Floats:
     """Return the prices of one rule for the offers in ``rows``, with their view of the market."""
     offers, sellers = model.offers.columns, model.sellers.columns
-    group, group_index = np.unique(model.group_of[rows], return_inverse=True)
-    who, seller_index = np.unique(offers.seller[rows], return_inverse=True)
+    group, group_index = numbered(model.group_of[rows], model.groups)
+    who, seller_index = numbered(offers.seller[rows], model.sellers.size)
     level = model.level[offers.category[rows]]
     group_level = np.empty(group.size)
     group_level[group_index] = level
@@ -168,12 +170,14 @@ def restock(model: MarketplaceModel, tally: Tally) -> None:
     offers, rows = model.offers.columns, model.offers.rows
     stock, pipeline = offers.stock[rows], offers.pipeline[rows]
     u = draws(model.seed, FORECAST, offers.key[rows], model.week)
-    lost = aged(stock, rules.ageing, u[:, 1]) if rules.ageing > 0.0 else np.zeros(rows.size, np.int64)
-    stock = stock - lost
+    if rules.ageing > 0.0:
+        lost = aged(stock, rules.ageing, u[:, 1])
+        stock -= lost
+        write_off(model, rows, lost)
     arrived = np.zeros(rows.size, np.int64)
     if rules.lead_time > 0:
         arrived = pipeline[:, 0].copy()
-        stock = stock + arrived
+        stock += arrived
         pipeline[:, :-1] = pipeline[:, 1:]
         pipeline[:, -1] = 0
     offers.forecast[rows] += (1.0 - rules.forecast_memory) * (tally.demanded[rows] - offers.forecast[rows])
@@ -181,18 +185,21 @@ def restock(model: MarketplaceModel, tally: Tally) -> None:
     wanted = np.maximum(0, level - stock - pipeline.sum(axis=1))
     ordered = afford(model, rows, wanted)
     if rules.lead_time == 0:
-        stock = stock + ordered
+        stock += ordered
         arrived = ordered
     else:
         pipeline[:, rules.lead_time - 1] += ordered
     offers.stock[rows], offers.pipeline[rows] = stock, pipeline
     model.ledger.goods["received"] += int(arrived.sum())
+
+
+def write_off(model: MarketplaceModel, rows: Ints, lost: Ints) -> None:
+    """Scrap the units (n,) that the offers in ``rows`` have lost to ageing, at the cost of those whose they were."""
+    offers = model.offers.columns
+    own = np.flatnonzero(offers.seller[rows] < 0)
+    mine = rows[own]
     model.ledger.goods["scrapped"] += int(lost.sum())
-    model.books.ageing[:] += np.bincount(
-        -1 - offers.seller[rows][model.is_retail[rows]],
-        (lost * offers.cost[rows])[model.is_retail[rows]],
-        model.platforms.size,
-    )
+    model.books.ageing[:] = np.bincount(-1 - offers.seller[mine], lost[own] * offers.cost[mine], model.platforms.size)
 
 
 def order_up_to(model: MarketplaceModel, rows: Ints, u: Floats) -> Ints:
@@ -213,20 +220,19 @@ def order_up_to(model: MarketplaceModel, rows: Ints, u: Floats) -> Ints:
 def afford(model: MarketplaceModel, rows: Ints, wanted: Ints) -> Ints:
     """Return what is ordered and paid: a third party never orders more than its cash buys."""
     offers, sellers, platforms = model.offers.columns, model.sellers.columns, model.platforms.columns
-    who = offers.seller[rows]
-    bill = wanted * offers.cost[rows]
+    count, who, cost = model.sellers.size, offers.seller[rows], offers.cost[rows]
     third = who >= 0
-    total = np.bincount(who[third], bill[third], model.sellers.size)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        means = np.where(total > 0.0, np.clip(sellers.cash / total, 0.0, 1.0), 1.0)
-    ordered = wanted.copy()
-    ordered[third] = np.floor(wanted[third] * means[who[third]]).astype(np.int64)
-    bill = ordered * offers.cost[rows]
-    sellers.cash -= np.bincount(who[third], bill[third], model.sellers.size)
-    bought = np.bincount(-1 - who[~third], bill[~third], model.platforms.size)
-    platforms.cash -= bought
+    purse = np.where(third, who, count - 1 - who)  # sellers' purses, then platforms'
+    share = np.ones(count + model.platforms.size)  # of what is wanted that each can pay
+    asked = np.bincount(purse, wanted * cost, share.size)[:count]
+    np.divide(sellers.cash, asked, out=share[:count], where=asked > 0.0)
+    ordered = np.floor(wanted * np.clip(share, 0.0, 1.0)[purse]).astype(np.int64)
+    bill = ordered * cost
+    paid = np.bincount(purse, bill, share.size)
+    sellers.cash -= paid[:count]
+    platforms.cash -= paid[count:]
     model.ledger.pay(SELLERS, OUTSIDE, "procurement", bill[third])
-    model.ledger.pay(PLATFORMS, OUTSIDE, "procurement", bought)
+    model.ledger.pay(PLATFORMS, OUTSIDE, "procurement", paid[count:])
     return ordered
 
 
@@ -300,7 +306,7 @@ def leave(model: MarketplaceModel) -> int:
     demand_seen = model.flywheel["visits->sellers"].factor
     fixed = model.scenario.entry.fixed_cost
     expected = sellers.smoothed_profit[living]
-    expected = (expected + fixed) * float(np.mean(demand_seen)) - fixed
+    expected = (expected + fixed) * mean(demand_seen) - fixed
     change = np.where(expected < 0.0, -1.0, 0.5)
     sellers.patience[living] = np.minimum(settings.patience, sellers.patience[living] + change)
     u = draws(model.seed, EXIT, sellers.key[living], model.week)[:, 0]
@@ -314,7 +320,9 @@ def close(model: MarketplaceModel, gone: Ints) -> None:
     """Wind sellers up: stock is scrapped, what cash is left goes to the owner, who also covers a debt."""
     offers, sellers = model.offers.columns, model.sellers.columns
     theirs = model.third_party_rows
-    theirs = theirs[np.isin(offers.seller[theirs], gone)]
+    leaves = np.zeros(model.sellers.size, np.bool_)
+    leaves[gone] = True
+    theirs = theirs[leaves[offers.seller[theirs]]]
     model.ledger.goods["scrapped"] += int(offers.stock[theirs].sum())
     offers.stock[theirs] = 0
     model.ledger.pay(SELLERS, OUTSIDE, "winding up", np.maximum(sellers.cash[gone], 0.0))

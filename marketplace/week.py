@@ -15,6 +15,7 @@ from agents.policies import CAPABILITIES
 from agents.seller import reputation
 from marketplace import adoption, entrants, fulfilment, indicators, operations, search, selling
 from marketplace import experience as experiences
+from marketplace.ledger import mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,7 @@ def adopt(model: MarketplaceModel) -> None:
     open_ = model.platforms.columns.failed < 0
     boost = 1.0 + settings.advertising_gain * model.capability[:, ADVERTISING]
     # Platforms advertise the same thing, shopping online: their efforts share one audience.
-    p = min(1.0, settings.p * float(np.mean(np.where(open_, boost, 0.0))))
+    p = min(1.0, settings.p * mean(np.where(open_, boost, 0.0)))
     well_mixed = settings.mixing == "well-mixed"
     recommending = float(np.count_nonzero(c.recommends)) / c.status.size if well_mixed else 0.0
     degree = 1 if well_mixed else scenario.social.mean_degree
@@ -153,7 +154,7 @@ def visible(model: MarketplaceModel) -> npt.NDArray[np.bool_]:
     count = np.bincount(c.platform[stocked], minlength=model.platforms.size).astype(np.float64)
     valve = model.flywheel["sellers->selection"]
     valve.perceive(count, model.week)
-    if (valve.factor < 1.0).any():
+    if valve.bends:
         u = draws(model.seed, VISIBLE, c.key[third])[:, 0]
         seen[third] &= u < valve.factor[c.platform[third]]
     return seen
@@ -162,23 +163,22 @@ def visible(model: MarketplaceModel) -> npt.NDArray[np.bool_]:
 def read_panel(model: MarketplaceModel) -> Floats:
     """Read the shelf with the fixed basket; (platforms, 4): price index, distance, promised days, inclusive value."""
     out = np.empty((model.platforms.size, 4))
-    for m in range(model.platforms.size):
-        search.read_panel(
-            m, model.panel_category, model.panel_place, model.scenario.choice.alpha, model.shelf,
-            model.offers.columns.promised_days, 1.0, model.rules, model.scenario.market.categories, out[m],
-        )  # fmt: skip
+    search.read_panel(
+        model.panel_category, model.panel_place, model.scenario.choice.alpha, model.shelf,
+        model.offers.columns.promised_days, model.rules, model.scenario.market.categories, out,
+    )  # fmt: skip
     return out
 
 
 def bend_shelf(model: MarketplaceModel) -> None:
     """Let prices and promised days be perceived through their valves; nothing to do where both are open."""
-    price, days = model.flywheel["price->experience"].factor, model.flywheel["delivery->experience"].factor
+    price, days = model.flywheel["price->experience"], model.flywheel["delivery->experience"]
     shelf, c = model.shelf, model.offers.columns
-    if (price != 1.0).any():
-        shelf.price[:] *= price[c.platform[shelf.row]]
-    if (days != 1.0).any():
+    if price.bends:
+        shelf.price[:] *= price.factor[c.platform[shelf.row]]
+    if days.bends:
         platform = c.platform[shelf.row]
-        shelf.base[:] -= model.scenario.choice.delta * c.promised_days[shelf.row] * (days[platform] - 1.0)
+        shelf.base[:] -= model.scenario.choice.delta * c.promised_days[shelf.row] * (days.factor[platform] - 1.0)
 
 
 def people_of(model: MarketplaceModel) -> search.People:
@@ -278,11 +278,13 @@ def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats, Floats]:
     """Return median days (disruptions included), sd of log days and quality less the mean, of every row of offers."""
     rules, c = model.scenario.fulfilment, model.offers.columns
     u = draws(model.seed, DISRUPTION, model.platforms.columns.key, model.week)
-    hit = np.where(u[:, :2] < rules.disruption_rate, rules.disruption_days, 1.0)
-    median = np.column_stack((np.full(model.platforms.size, rules.own_delivery_days), model.median_days)) * hit
-    spread = np.column_stack((np.full(model.platforms.size, rules.delivery_spread), model.spread))
-    quality = c.quality - model.scenario.sellers.quality
-    return median[c.platform, c.mode], spread[c.platform, c.mode], quality
+    median = np.where(u[:, :2] < rules.disruption_rate, rules.disruption_days, 1.0)
+    median[:, OWN] *= rules.own_delivery_days
+    median[:, PLATFORM] *= model.median_days
+    spread = np.full(median.shape, rules.delivery_spread)
+    spread[:, PLATFORM] = model.spread
+    path = 2 * c.platform + c.mode
+    return median.ravel()[path], spread.ravel()[path], c.quality - model.scenario.sellers.quality
 
 
 def count_deliveries(model: MarketplaceModel) -> None:
@@ -343,7 +345,7 @@ def review(model: MarketplaceModel) -> None:
         model.stars_given,
     )  # fmt: skip
     given = model.stars_given[model.stars_given > 0]
-    model.mean_stars = float(given.mean()) if given.size else math.nan
+    model.mean_stars = mean(given) if given.size else math.nan
 
 
 def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_all: bool) -> None:

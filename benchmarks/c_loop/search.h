@@ -210,7 +210,7 @@ static double excess(double u, double inside, double outside)
         return -INFINITY;
     if (outside == -INFINITY)
         return INFINITY;
-    return inside - outside + log(u) - log1p(-u);
+    return inside - outside + log(u / (1.0 - u));
 }
 
 static int64_t which(double u, const struct considered *top, double total, int64_t kept)
