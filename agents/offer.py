@@ -19,6 +19,7 @@ class Offer:
     place = column(np.float64, unit="circumference", doc="place on the circle, in [0, 1)")
     price = column(np.float64, unit="currency", doc="price asked")
     launch_price = column(np.float64, unit="currency", doc="price at the start")
+    regular_price = column(np.float64, unit="currency", doc="own retail: price before cuts paid from the surplus")
     cost = column(np.float64, unit="currency", doc="procurement cost of a unit")
     quality = column(np.float64, unit="utility", doc="quality")
     mode = column(np.int8, unit="code", doc="fulfilment: 0 the seller's own, 1 the platform's")

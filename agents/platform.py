@@ -27,7 +27,7 @@ class Platform(ColumnAgent):
     unit_cost = column(np.float64, unit="currency per order", doc="smoothed cost of fulfilling one order")
     launch_unit_cost = column(np.float64, unit="currency per order", doc="unit cost at launch")
     fulfilment_fee = column(np.float64, unit="currency per order", doc="fee of fulfilling a seller's order")
-    discount = column(np.float64, unit="currency per unit", doc="price cut of own retail paid from the surplus")
+    discount = column(np.float64, unit="currency per unit", doc="price cut of own retail that the surplus pays for now")
     stars = column(np.float64, unit="stars", doc="sum of the stars of its own retail")
     reviews = column(np.int64, unit="reviews", doc="number of those reviews")
 

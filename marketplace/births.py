@@ -197,6 +197,7 @@ def put_up_retail(model: MarketplaceModel, m: int) -> Ints:
         place=np.tile(np.arange(places) / market.popular_places, categories),
         price=price,
         launch_price=price,
+        regular_price=price,
         cost=cost,
         quality=settings.first_party_quality,
         mode=PLATFORM,

@@ -40,11 +40,12 @@ def prospects_of(model: MarketplaceModel, traits: births.Traits, listings: birth
     rank = search.reputation * choice.rho * reputation - search.price * choice.alpha * likely
     rank = rank + search.bids * traits.ad_bid[owner]
     place = listings.place[listing]
-    return Prospects(owner, platform * categories + category, platform, place, base, rank, level, break_even, keep)
+    felt = level / model.flywheel["price->experience"].factor[platform]  # customers feel price / felt
+    return Prospects(owner, platform * categories + category, platform, place, base, rank, felt, break_even, keep)
 
 
 def margins_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
-    """What each offer on the week's shelf asked above its break-even price, in price levels; NaN off the shelf."""
+    """What each offer on the shelf asks above break-even, in price levels as customers feel them; NaN off the shelf."""
     shelf, c = model.shelf, model.offers.columns
     rows = shelf.row
     seller, platform, mode = c.seller[rows], c.platform[rows], c.mode[rows]
@@ -52,7 +53,8 @@ def margins_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
     third = np.flatnonzero(seller >= 0)
     break_even[third] = model.break_even(c.cost[rows[third]], mode[third], seller[third], platform[third])
     margins = np.full(model.offers.size, np.nan)
-    margins[rows] = shelf.price - break_even / model.level[c.category[rows]]
+    felt = model.flywheel["price->experience"].factor[platform] / model.level[c.category[rows]]
+    margins[rows] = shelf.price - break_even * felt
     return margins
 
 

@@ -261,6 +261,8 @@ def weigh(  # type: ignore[no-untyped-def]
             profit += margin * prospects.keep[k] * scale[m]
             listing += 1
         comes[candidate] = profit * belief[candidate] >= (fixed_cost + hurdle) * (1.0 - INDIFFERENT)
+        if comes[candidate] and respond:  # the others wait until the prices that answer this one can be seen
+            return
         if comes[candidate]:
             for k in range(begin, listing):
                 low, high = first[prospects.circle[k]], first[prospects.circle[k] + 1]

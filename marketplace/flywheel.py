@@ -114,6 +114,11 @@ class Valve:
         self.recorded = recorded
         return self
 
+    def hold_below(self, true: Floats) -> None:
+        """Perceive no more than the truth: for what can be hidden but not added, such as offers."""
+        self.value = np.minimum(self.value, true)
+        self.factor = np.minimum(self.factor, 1.0)
+
     def reset(self) -> None:
         """Forget what was perceived before the run began."""
         self.reference = None

@@ -28,7 +28,7 @@ class WeekBooks:
 
     FIELDS = (
         "commission", "fees", "third_party_gmv", "retail_gmv", "retail_refunds", "retail_cost", "retail_units",
-        "retail_orders", "orders", "fulfilled", "handling", "speed", "capacity", "shipping", "overhead", "ageing",
+        "price_cuts", "orders", "fulfilled", "handling", "speed", "capacity", "shipping", "overhead", "ageing",
         "holding", "bonuses", "surplus", "spent", "dividend", "revenue", "margin", "searches", "failed", "visits",
         "late", "delivered", "demanded", "returned", "days",
     )  # fmt: skip
@@ -64,6 +64,10 @@ def settle_retail(model: MarketplaceModel, sales: Sales) -> None:
     books.retail_refunds[:] = np.bincount(platform, sales.refunded[own], count)
     books.retail_cost[:] = np.bincount(platform, kept, count)
     books.retail_units[:] = np.bincount(platform, sales.sold[own], count)
+    cut = (offers.regular_price - offers.price)[sales.rows[own]] * sales.sold[own]
+    books.price_cuts[:] = np.bincount(platform, cut, count)
+    weight = SMOOTHING if model.week > 1 else 0.0
+    model.retail_volume[:] = weight * model.retail_volume + (1.0 - weight) * books.retail_units
     ledger.pay(CUSTOMERS, PLATFORMS, "sales", sales.taken[own])
     ledger.pay(PLATFORMS, CUSTOMERS, "refunds", sales.refunded[own])
     model.platforms.columns.cash += books.retail_gmv - books.retail_refunds
@@ -75,15 +79,16 @@ def settle_retail(model: MarketplaceModel, sales: Sales) -> None:
 def learn(model: MarketplaceModel) -> None:
     """Update volume, experience and the parts of unit cost, and pay what fulfilment costs.
 
-    Technology perceives volume through its valve. What is paid is the perceived unit cost of each order truly
-    shipped, so that a shut valve means a technology that has stayed where it was.
+    Technology perceives volume through its valve, its growth and its overload included. What is paid is the
+    perceived unit cost of each order truly shipped, so that a shut valve means a technology that sees the volume of
+    the reference week, and goes on learning at that pace.
     """
     p, books = model.platforms.columns, model.books
-    old = p.volume.copy()
-    p.volume[:] = SMOOTHING * p.volume + (1.0 - SMOOTHING) * books.fulfilled
-    p.growth[:] = SMOOTHING * p.growth + (1.0 - SMOOTHING) * (p.volume - old)
     valve = model.flywheel["volume->unit_cost"]
+    before = np.where(np.isfinite(valve.value), valve.value, p.volume)
+    p.volume[:] = SMOOTHING * p.volume + (1.0 - SMOOTHING) * books.fulfilled
     volume = valve.perceive(p.volume, model.week)
+    p.growth[:] = SMOOTHING * p.growth + (1.0 - SMOOTHING) * (volume - before)
     p.experience += books.fulfilled * valve.factor
     shipping = model.scenario.fulfilment.shipping_cost
     for m, settings in enumerate(model.scenario.platforms):
@@ -92,7 +97,8 @@ def learn(model: MarketplaceModel) -> None:
             p.experience[m], settings.launch_volume, settings.progress_ratio, settings.handling_floor
         )
         premium = speed_premium(model.median_days[m], model.scenario.fulfilment.delivery_days, settings.speed_cost)
-        overload = max(0.0, shipped - p.capacity[m]) if settings.capacity > 0.0 else 0.0
+        seen = valve.factor[m]
+        overload = max(0.0, shipped - p.capacity[m] / seen) if settings.capacity > 0.0 and seen > 0.0 else 0.0
         # Perceived at the same floor as in a unit cost, so that a technology without volume is dear, not infinitely so.
         capacity = settings.capacity_cost * p.capacity[m] * (max(p.volume[m], 1.0) / max(volume[m], 1.0))
         books.handling[m] = learned * (shipped + settings.overload_cost * overload)
@@ -117,7 +123,7 @@ def _unit_cost(books: WeekBooks, m: int, volume: float) -> float:
 
 def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: float) -> None:
     """Let lumps stand that are due, and order one when the forecast over the lead time asks for it."""
-    if settings.capacity == 0.0:
+    if settings.capacity == 0.0 or model.platforms.columns.failed[m] >= 0:
         return
     p, pending = model.platforms.columns, model.capacity_orders[m]
     p.capacity[m] *= 1.0 - settings.capacity_wear
@@ -153,8 +159,8 @@ def close_books(model: MarketplaceModel) -> None:
         + books.holding + books.bonuses + books.ageing
     )  # fmt: skip
     books.margin[:] = books.revenue - cost
-    # Price cuts already paid from the surplus are handed back before the policy decides anew.
-    books.surplus[:] = books.margin + p.discount * books.retail_units
+    # Price cuts that the surplus pays for are handed back before the policy decides anew.
+    books.surplus[:] = books.margin + books.price_cuts
     memory = model.scenario.policy.memory
     p.surplus[:] = memory * p.surplus + (1.0 - memory) * books.surplus
 
@@ -171,7 +177,7 @@ def spend_surplus(model: MarketplaceModel) -> None:
         if not isinstance(decision, Decision):
             raise PluginError(f"policy {model.policies[m].name!r} must return a Decision, not {decision!r:.60}.")
         units = max(1.0, float(model.retail_volume[m]))
-        p.discount[m] = decision.spend.get("price", 0.0) / units
+        p.discount[m] += settings.price_speed * (decision.spend.get("price", 0.0) / units - p.discount[m])
         invested = np.array([decision.spend.get(lever, 0.0) for lever in CAPABILITIES])
         p.capability[m] += invested
         spent = total(invested)
@@ -181,7 +187,19 @@ def spend_surplus(model: MarketplaceModel) -> None:
         model.ledger.pay(PLATFORMS, OUTSIDE, "capabilities", spent)
         model.ledger.pay(PLATFORMS, OUTSIDE, "dividends", decision.dividend)
         if p.cash[m] < -settings.credit_line:
-            p.failed[m] = model.week
+            fail(model, m)
+
+
+def fail(model: MarketplaceModel, m: int) -> None:
+    """Close platform m: nothing is offered on it any more, its stock is scrapped, its capacity given up."""
+    offers = model.offers.columns
+    model.platforms.columns.failed[m] = model.week
+    model.platforms.columns.capacity[m] = 0.0
+    model.capacity_orders[m].clear()
+    rows = model.offers.rows[offers.platform[model.offers.rows] == m]
+    model.ledger.goods["scrapped"] += int(offers.stock[rows].sum())
+    offers.stock[rows] = 0
+    model.offers.remove(rows)
 
 
 def books_of(model: MarketplaceModel, m: int, budget: float) -> Books:
@@ -228,13 +246,13 @@ def set_prices_and_fees(model: MarketplaceModel) -> None:
     p, offers, week = model.platforms.columns, model.offers.columns, model.week
     for_price = model.flywheel["unit_cost->price"].perceive(p.unit_cost, week)
     for_fees = model.flywheel["unit_cost->fees"].perceive(p.unit_cost, week)
-    model.retail_volume[:] = SMOOTHING * model.retail_volume + (1.0 - SMOOTHING) * model.books.retail_units
     for m, settings in enumerate(model.scenario.platforms):
         change = for_price[m] - p.launch_unit_cost[m]
         rows = model.offers.retail(m)
         target = offers.launch_price[rows] + settings.pass_through * change / (1.0 - settings.target_margin)
+        offers.regular_price[rows] += settings.price_speed * (target - offers.regular_price[rows])
         # Own retail gives away its margin, never its goods.
-        target = np.maximum(target - p.discount[m], offers.cost[rows])
-        offers.price[rows] += settings.price_speed * (target - offers.price[rows])
+        regular = offers.regular_price[rows]
+        offers.price[rows] = np.maximum(regular - p.discount[m], np.minimum(regular, offers.cost[rows]))
         fee = settings.fulfilment_fee + settings.fee_pass_through * (for_fees[m] - p.launch_unit_cost[m])
         p.fulfilment_fee[m] = max(0.0, fee)

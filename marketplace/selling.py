@@ -138,6 +138,8 @@ def price_by(model: MarketplaceModel, rule: Any, rows: Ints, learned: Learned) -
     level = model.level[offers.category[rows]]
     group_level = np.empty(group.size)
     group_level[group_index] = level
+    felt = np.empty(group.size)
+    felt[group_index] = model.flywheel["price->experience"].factor[offers.platform[rows]]
     direction = sellers.direction[who]
     view = PricingView(
         price=offers.price[rows],
@@ -147,7 +149,7 @@ def price_by(model: MarketplaceModel, rule: Any, rows: Ints, learned: Learned) -
         group=group_index,
         seller=seller_index,
         own_share=learned.own_share[group],
-        alpha=learned.alpha[group] / group_level,
+        alpha=learned.alpha[group] / group_level * felt,
         seen=learned.seen[group],
         rival_price=model.rival_price(rows) if rule.name == "undercutting" else np.full(rows.size, np.nan),
         profit=sellers.climb_profit[who],
@@ -163,17 +165,13 @@ def price_by(model: MarketplaceModel, rule: Any, rows: Ints, learned: Learned) -
 
 
 def restock(model: MarketplaceModel, tally: Tally) -> None:
-    """Receive, scrap what aged, forecast and order anew: third parties and platforms' own retail alike."""
+    """Receive what was ordered, forecast and order anew: third parties and platforms' own retail alike."""
     rules = model.scenario.fulfilment
     if model.to_order:
         return
     offers, rows = model.offers.columns, model.offers.rows
     stock, pipeline = offers.stock[rows], offers.pipeline[rows]
     u = draws(model.seed, FORECAST, offers.key[rows], model.week)
-    if rules.ageing > 0.0:
-        lost = aged(stock, rules.ageing, u[:, 1])
-        stock -= lost
-        write_off(model, rows, lost)
     arrived = np.zeros(rows.size, np.int64)
     if rules.lead_time > 0:
         arrived = pipeline[:, 0].copy()
@@ -193,13 +191,19 @@ def restock(model: MarketplaceModel, tally: Tally) -> None:
     model.ledger.goods["received"] += int(arrived.sum())
 
 
-def write_off(model: MarketplaceModel, rows: Ints, lost: Ints) -> None:
-    """Scrap the units (n,) that the offers in ``rows`` have lost to ageing, at the cost of those whose they were."""
-    offers = model.offers.columns
-    own = np.flatnonzero(offers.seller[rows] < 0)
-    mine = rows[own]
+def age(model: MarketplaceModel) -> None:
+    """Scrap what has aged beyond sale, at the cost of those whose it was."""
+    rate = model.scenario.fulfilment.ageing
+    if model.to_order or rate == 0.0:
+        return
+    offers, rows = model.offers.columns, model.offers.rows
+    lost = aged(offers.stock[rows], rate, draws(model.seed, FORECAST, offers.key[rows], model.week)[:, 1])
+    offers.stock[rows] -= lost
     model.ledger.goods["scrapped"] += int(lost.sum())
-    model.books.ageing[:] = np.bincount(-1 - offers.seller[mine], lost[own] * offers.cost[mine], model.platforms.size)
+    who, worth = offers.seller[rows], lost * offers.cost[rows]
+    own = who < 0
+    model.books.ageing[:] = np.bincount(-1 - who[own], worth[own], model.platforms.size)
+    model.sellers.columns.profit -= np.bincount(who[~own], worth[~own], model.sellers.size)
 
 
 def order_up_to(model: MarketplaceModel, rows: Ints, u: Floats) -> Ints:

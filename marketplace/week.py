@@ -37,6 +37,8 @@ def begin(model: MarketplaceModel) -> None:
     model.books.clear()
     model.open_marketplace()
     model.make_room()
+    for link in ("experience->visits", "experience->adoption"):
+        model.flywheel[link].perceive(model.mean_satisfaction, model.week)
     perceive_capabilities(model)
 
 
@@ -73,9 +75,10 @@ def adopt(model: MarketplaceModel) -> None:
     joined = np.zeros((model.visits.filled.size, 6), np.int64)
     adoption.adopt(
         len(joined), np.uint64(model.seed), model.week, c.key, c.status, c.channel, c.joined, c.recommends,
-        c.satisfaction, model.flywheel["experience->visits"].factor, model.social.indptr, model.social.indices, p,
-        adoption.per_neighbour(settings.q, degree), adoption.per_neighbour(settings.referral, degree), well_mixed,
-        recommending, scenario.experience.win_back, scenario.experience.launch_satisfaction, joined,
+        c.satisfaction, model.flywheel["experience->visits"].factor * open_, model.social.indptr,
+        model.social.indices, p, adoption.per_neighbour(settings.q, degree),
+        adoption.per_neighbour(settings.referral, degree), well_mixed, recommending,
+        scenario.experience.win_back, scenario.experience.launch_satisfaction, joined,
     )  # fmt: skip
     model.joined_now = joined.sum(axis=0)
     model.adopters += int(model.joined_now[:5].sum())
@@ -155,6 +158,7 @@ def visible(model: MarketplaceModel) -> npt.NDArray[np.bool_]:
     valve = model.flywheel["sellers->selection"]
     valve.perceive(count, model.week)
     if valve.bends:
+        valve.hold_below(count)  # offers can be hidden, not made up
         u = draws(model.seed, VISIBLE, c.key[third])[:, 0]
         seen[third] &= u < valve.factor[c.platform[third]]
     return seen
@@ -194,8 +198,6 @@ def visit_and_choose(model: MarketplaceModel) -> None:
     """Needs arise; customers pick a platform, search, and choose one offer or none. Some searches are logged."""
     lay_shelf(model)
     scenario, wheel, books = model.scenario, model.flywheel, model.books
-    wheel["experience->visits"].perceive(model.mean_satisfaction, model.week)
-    wheel["experience->adoption"].perceive(model.mean_satisfaction, model.week)
     seen = search.Perception(
         wheel["selection->experience"].factor,
         wheel["experience->visits"].factor,
@@ -297,8 +299,25 @@ def count_deliveries(model: MarketplaceModel) -> None:
     books.late[:] = np.bincount(platform, orders.late, count)
     books.returned[:] = np.bincount(platform, orders.returned, count)
     books.days[:] = np.bincount(platform, orders.days * delivered, count)
-    finite = np.where(delivered & np.isfinite(orders.surplus), orders.surplus, 0.0)
-    model.consumer_surplus = float(finite.sum()) if model.rules.outside > -math.inf else math.nan
+    kept = delivered & (orders.returned == 0)
+    if model.rules.outside == -math.inf:
+        model.consumer_surplus = math.nan
+    else:
+        model.consumer_surplus = float(np.sum((orders.surplus + unbent(model))[kept]))
+
+
+def unbent(model: MarketplaceModel) -> Floats | float:
+    """What valves added to the perceived disutility of each order, in currency: surplus is counted at true values."""
+    wheel, c, orders = model.flywheel, model.offers.columns, model.week_orders
+    valves = [wheel[link] for link in ("price->experience", "selection->experience", "delivery->experience")]
+    if not any(valve.bends for valve in valves):
+        return 0.0
+    rows = orders.offer
+    price, distance, days = (valve.factor[c.platform[rows]] - 1.0 for valve in valves)
+    choice = model.scenario.choice
+    worth = model.level[c.category[rows]] / model.customers.columns.alpha[orders.customer]
+    bent = choice.tau * orders.distance * distance + choice.delta * c.promised_days[rows] * days
+    return np.asarray(c.price[rows] * price + worth * bent)
 
 
 # -- 4. experience -----------------------------------------------------------------------------------------------
@@ -352,10 +371,11 @@ def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_al
     """Let active customers lapse (unless ``keep_all``) and say whether they recommend; update mean satisfaction."""
     c, wheel = model.customers.columns, model.flywheel
     sums = np.zeros((counts.shape[0], model.platforms.size))
+    living = model.platforms.columns.failed < 0  # nobody is held, or told of, by a platform that has closed
     rules = model.rules._replace(lapse_rate=0.0) if keep_all else model.rules
     experiences.lapse_and_recommend(
         len(counts), np.uint64(model.seed), model.week, c.key, c.status, c.satisfaction, c.leniency, c.recommends,
-        wheel["experience->visits"].factor, wheel["experience->adoption"].factor, rules, counts, sums,
+        wheel["experience->visits"].factor * living, wheel["experience->adoption"].factor * living, rules, counts, sums,
     )  # fmt: skip
     active = int(counts[:, 3].sum())
     if active:
@@ -371,6 +391,7 @@ def sellers_act(model: MarketplaceModel) -> None:
     selling.settle(model, model.sales)
     operations.settle_retail(model, model.sales)
     keep_orders(model)
+    selling.age(model)
     selling.pay_running_costs(model)
     model.seller_surplus = float(model.sellers.columns.profit.sum())
     selling.reprice(model)
