@@ -214,7 +214,7 @@ class Entry(Section):
     cost: float = field(12.0, "currency", "sunk cost of entry", ge=0, le=1e9)
     fixed_cost: float = field(0.1, "currency per week", "fixed cost of being on the market, per seller", ge=0, le=1e9)
     horizon: float = field(104.0, "weeks", "weeks of profit in which the entry cost must be earned", gt=0, le=10_000)
-    belief_noise: float = field(0.7, "log", "sd of the log error of the estimated revenue", ge=0, le=5)
+    belief_noise: float = field(0.7, "log", "sd of the log error of the estimated profit before fixed cost", ge=0, le=5)
     rivals_respond: bool = field(False, "yes/no", "whether a candidate reckons with the prices that follow its entry")
     tools_gain: float = field(1.0, "1", "entry cost is divided by 1 + gain x selection capability", ge=0, le=100)
 

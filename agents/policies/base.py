@@ -69,7 +69,7 @@ class Books:
     late_rate, stockout_rate, return_rate : float
         Shares of orders that come late, meet no stock, come back.
     promised_days : float
-        Mean promised delivery time, days.
+        Promised delivery time of platform fulfilment, days.
     first_party_share : float
         Share of GMV sold by the platform itself.
     capabilities : Mapping[str, float]
