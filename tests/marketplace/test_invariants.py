@@ -354,14 +354,22 @@ def undefined(model: MarketplaceModel, before: Before, name: str, m: int | None)
         "consumer_surplus": model.scenario.choice.outside_option == "off",  # without bound where one must buy
         "welfare": model.scenario.choice.outside_option == "off",
         "expected_consumer_surplus": model.log.platform.size == 0 or model.scenario.choice.outside_option == "off",
-        "link.price->experience": not shown.any(),
-        "link.delivery->experience": not shown.any(),
+        "link.price->experience": carries_nothing(model, "price->experience", over, shown),
+        "link.delivery->experience": carries_nothing(model, "delivery->experience", over, shown),
     }
     if name.startswith("unit_cost."):
         return books["fulfilled"] == 0.0
     if name.startswith("network."):
         return network_undefined(model, name)
     return bool(nothing.get(name, False))
+
+
+def carries_nothing(model: MarketplaceModel, link: str, over: slice, shown: np.ndarray) -> bool:
+    """Whether a link on what is shown has nothing to carry: no offer now, or in the week it was shut at."""
+    valve = model.flywheel[link]
+    if valve.is_shut and model.week > valve.reference_week and valve.reference is not None:
+        return bool(np.isnan(valve.reference[over]).all())
+    return not shown.any()
 
 
 def shelves(model: MarketplaceModel) -> np.ndarray:
