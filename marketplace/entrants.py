@@ -40,7 +40,8 @@ def prospects_of(model: MarketplaceModel, traits: births.Traits, listings: birth
     rank = search.reputation * choice.rho * reputation - search.price * choice.alpha * likely
     rank = rank + search.bids * traits.ad_bid[owner]
     place = listings.place[listing]
-    felt = level / model.flywheel["price->experience"].factor[platform]  # customers feel price / felt
+    # Customers feel price / felt; where a valve lets no price through, the cap on mark-ups is what binds.
+    felt = level / np.maximum(model.flywheel["price->experience"].factor[platform], 1e-6)
     return Prospects(owner, platform * categories + category, platform, place, base, rank, felt, break_even, keep)
 
 

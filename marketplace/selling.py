@@ -139,7 +139,7 @@ def price_by(model: MarketplaceModel, rule: Any, rows: Ints, learned: Learned) -
     group_level = np.empty(group.size)
     group_level[group_index] = level
     felt = np.empty(group.size)
-    felt[group_index] = model.flywheel["price->experience"].factor[offers.platform[rows]]
+    felt[group_index] = np.maximum(model.flywheel["price->experience"].factor[offers.platform[rows]], 1e-6)
     direction = sellers.direction[who]
     view = PricingView(
         price=offers.price[rows],
