@@ -59,10 +59,16 @@ _threads = 1
 _pool: ThreadPoolExecutor | None = None
 
 
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # fewer than the machine has, where a scheduler grants fewer
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def set_threads(count: int) -> None:
     """Use ``count`` threads in loops over blocks; 0 takes all that this process may use. No result depends on it."""
     global _threads, _pool
-    wanted = count if count > 0 else len(os.sched_getaffinity(0))
+    wanted = count if count > 0 else _processors()
     if wanted != _threads:
         _threads, _pool = wanted, None
 

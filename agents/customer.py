@@ -48,7 +48,6 @@ class CustomerRules(NamedTuple):
     tie_bonus: float
     friend_bonus: float
     platform_sensitivity: float
-    multi_homing: bool
     recommendation_rate: float
     candidates: int
     shown: int

@@ -26,8 +26,6 @@ class Seller(ColumnAgent):
     profit = column(np.float64, unit="currency", doc="profit of the week")
     smoothed_profit = column(np.float64, unit="currency per week", doc="smoothed weekly profit")
     revenue = column(np.float64, unit="currency", doc="sales of the week less refunds")
-    quarter_revenue = column(np.float64, unit="currency", doc="sales of the running quarter")
-    last_quarter_revenue = column(np.float64, unit="currency", doc="sales of the last full quarter")
     year_revenue = column(np.float64, unit="currency", doc="sales, exponentially smoothed over a year")
     direction = column(np.int8, 1, unit="sign", doc="direction of its last price step (hill-climbing)")
     climb_profit = column(np.float64, unit="currency", doc="smoothed profit since its last price step")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.compiled import loop, rule
-from agents.customer import circle_distance
+from agents.customer import circle_distance, utility
 
 ROUNDS = 40  # of best responses; they contract, so the last rounds change nothing
 TOLERANCE = 1e-10
@@ -108,7 +108,7 @@ def demand_at(  # type: ignore[no-untyped-def]
         rivals = log_rivals_of(at, gap, rank, rules, log)
         if rivals == math.inf:
             continue
-        value = (base - log.alpha[at] * price / level - rules.tau * mismatch * gap) / rules.mu
+        value = utility(base, price / level, gap, log.alpha[at], rules.tau * mismatch) / rules.mu
         share = 1.0 / (1.0 + math.exp(min(700.0, rivals - value)))
         reach += share
         slack += share * (1.0 - share)
@@ -174,7 +174,7 @@ def estimate_with_response(  # type: ignore[no-untyped-def]
                 markup[count] = log.alpha[at] * margins[log.shown[at, j]] / rules.mu
                 worth[count] = log.utility[at, j] + markup[count]
                 count += 1
-        worth[count] = (base - alpha * break_even - rules.tau * mismatch * gap) / rules.mu
+        worth[count] = utility(base, break_even, gap, alpha, rules.tau * mismatch) / rules.mu
         markup[count] = 1.0
         share = equilibrium(worth, count + 1, outside, highest, markup)
         mine = markup[count] * rules.mu / alpha
@@ -195,7 +195,7 @@ def take_in(  # type: ignore[no-untyped-def]
         rivals = log_rivals_of(at, gap, rank, rules, log)
         if rivals == math.inf:
             continue
-        value = (base - log.alpha[at] * price / level - rules.tau * mismatch * gap) / rules.mu
+        value = utility(base, price / level, gap, log.alpha[at], rules.tau * mismatch) / rules.mu
         peak = max(rivals, value)
         log.log_total[at] = peak + math.log(math.exp(rivals - peak) + math.exp(value - peak))
         log.worst_share[at] = 0.0

@@ -338,15 +338,6 @@ class MarketplaceModel(ColumnModel):
         """Number of pricing groups."""
         return self.offers.groups[1]
 
-    @property
-    def is_retail(self) -> npt.NDArray[np.bool_]:
-        """Whether each offer row is a platform's own."""
-        return np.asarray(self.offers.columns.seller < 0)
-
-    def rival_price(self, rows: Ints) -> Floats:
-        """See `Assortment.rival_price`."""
-        return self.offers.rival_price(rows)
-
     def keep(self, seller: Ints, platform: Ints) -> Floats:
         """Share of the price that sellers keep after commission and advertising bid, (n,)."""
         return np.asarray(1.0 - self.commission[platform] - self.sellers.columns.ad_bid[seller])

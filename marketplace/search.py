@@ -617,7 +617,7 @@ def read_panel(category, place, alpha, shelf, days, rules, categories, out):  # 
 
 @loop
 def fill_shelf(  # type: ignore[no-untyped-def]
-    order, stock, to_order, visible, platform, category, place, price, base, rank, seller, level, price_factor,
+    order, stock, to_order, visible, platform, category, place, price, base, rank, seller, level,
     categories, shelf,
 ):  # fmt: skip
     """Lay out the offers in stock and visible, given in ``order`` of (platform, category, place). Returns how many."""
@@ -641,7 +641,7 @@ def fill_shelf(  # type: ignore[no-untyped-def]
             next_bucket += 1
         shelf.place[at] = place[row]
         shelf.base[at] = base[row]
-        shelf.price[at] = price[row] / level[category[row]] * price_factor[platform[row]]
+        shelf.price[at] = price[row] / level[category[row]]
         shelf.rank[at] = rank[row]
         shelf.seller[at] = seller[row]
         shelf.row[at] = row

@@ -105,11 +105,7 @@ def pay_running_costs(model: MarketplaceModel) -> None:
     sellers.profit -= cost
     sellers.smoothed_profit += 0.1 * (sellers.profit - sellers.smoothed_profit)
     sellers.climb_profit += 0.3 * (sellers.profit - sellers.climb_profit)
-    sellers.quarter_revenue += sellers.revenue
     sellers.year_revenue += (sellers.revenue - sellers.year_revenue) / YEAR
-    if model.week % QUARTER == 0:
-        sellers.last_quarter_revenue[:] = sellers.quarter_revenue
-        sellers.quarter_revenue[:] = 0.0
 
 
 def reprice(model: MarketplaceModel) -> None:
@@ -151,7 +147,7 @@ def price_by(model: MarketplaceModel, rule: Any, rows: Ints, learned: Learned) -
         own_share=learned.own_share[group],
         alpha=learned.alpha[group] / group_level * felt,
         seen=learned.seen[group],
-        rival_price=model.rival_price(rows) if rule.name == "undercutting" else np.full(rows.size, np.nan),
+        rival_price=model.offers.rival_price(rows) if rule.name == "undercutting" else np.full(rows.size, np.nan),
         profit=sellers.climb_profit[who],
         profit_before=sellers.climb_before[who],
         direction=direction,
@@ -332,7 +328,7 @@ def close(model: MarketplaceModel, gone: Ints) -> None:
     model.ledger.pay(SELLERS, OUTSIDE, "winding up", np.maximum(sellers.cash[gone], 0.0))
     model.ledger.pay(OUTSIDE, SELLERS, "debts written off", np.maximum(-sellers.cash[gone], 0.0))
     sellers.cash[gone] = 0.0
-    for name in ("profit", "revenue", "smoothed_profit", "quarter_revenue", "last_quarter_revenue", "year_revenue"):
+    for name in ("profit", "revenue", "smoothed_profit", "year_revenue"):
         model.sellers.column(name)[gone] = 0.0
     model.offers.remove(theirs)
     model.sellers.remove(gone)

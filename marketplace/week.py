@@ -116,7 +116,7 @@ def lay_shelf(model: MarketplaceModel) -> None:
     shelf = shelf._replace(position=np.empty(max(1, offers.size), np.int32))
     laid = search.fill_shelf(
         offers.order, c.stock, model.to_order, visible(model), c.platform, c.category, c.place, c.price, base, rank,
-        c.seller, model.level, np.ones(count), scenario.market.categories, shelf,
+        c.seller, model.level, scenario.market.categories, shelf,
     )  # fmt: skip
     model.shelf = shelf._replace(
         place=shelf.place[:laid], base=shelf.base[:laid], price=shelf.price[:laid], rank=shelf.rank[:laid],
