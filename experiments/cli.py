@@ -1,6 +1,6 @@
 """The command ``marketplace``.
 
-A command is a function in an ``experiments/commands_*.py`` module that imports what it needs inside itself;
+A command is a function in an ``experiments/commands/`` module that imports what it needs inside itself;
 here it gets its name. Every command runs inside `experiments.errors.sentences`.
 """
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from experiments import commands_ablate, commands_replay, commands_run, commands_scenarios
+from experiments.commands import ablate, replay, run, scenarios
 from experiments.errors import sentences
 
 DISTRIBUTION = "marketplace-simulator"
@@ -71,12 +71,12 @@ def marketplace(
     """Simulate an online marketplace of customers, sellers and platforms, and its virtuous cycle."""
 
 
-app.command(epilog="Example: marketplace run tiny --twin --set platform.commission=0.2")(commands_run.run)
-app.command(epilog="Example: marketplace replay results/first")(commands_replay.replay)
-app.command(epilog="Example: marketplace ablate tiny --seeds 5")(commands_ablate.ablate)
-app.add_typer(commands_scenarios.scenarios, name="scenarios")
-app.command(epilog="Example: marketplace new my-world.toml")(commands_scenarios.new)
-app.command(epilog="Example: marketplace diff amazon tiny")(commands_scenarios.diff)
+app.command(epilog="Example: marketplace run tiny --twin --set platform.commission=0.2")(run.run)
+app.command(epilog="Example: marketplace replay results/first")(replay.replay)
+app.command(epilog="Example: marketplace ablate tiny --seeds 5")(ablate.ablate)
+app.add_typer(scenarios.scenarios, name="scenarios")
+app.command(epilog="Example: marketplace new my-world.toml")(scenarios.new)
+app.command(epilog="Example: marketplace diff amazon tiny")(scenarios.diff)
 
 
 def main() -> None:

@@ -231,7 +231,7 @@ def add_report(folder: Path) -> Exception | None:
     OSError
         If the disk is full or the folder cannot be written.
     """
-    from experiments.report import write_report
+    from experiments.reports.run_report import write_report
 
     try:
         write_report(folder)

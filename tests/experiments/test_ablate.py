@@ -20,16 +20,17 @@ from scipy import stats
 from typer.testing import CliRunner, Result
 
 from agents.policies import POLICIES
-from experiments import ablation, report
+from experiments import ablation
 from experiments.ablation import ALL, NONE, by_strength, effects, plan, verdict
 from experiments.cli import app
+from experiments.reports import run_report
 from experiments.results import load_run
 from marketplace import MarketplaceModel
 from marketplace.indicators import summary
 from marketplace.scenario import load_scenario
 from marketplace.sections import LINKS
 
-WRITE_REPORT = report.write_report
+WRITE_REPORT = run_report.write_report
 
 WORLD = """
 base = "tiny"
@@ -73,7 +74,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A small scenario file in the working folder; own policies are forgotten, and reports are not drawn."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(WORLD)
-    monkeypatch.setattr(report, "write_report", lambda folder: folder)
+    monkeypatch.setattr(run_report, "write_report", lambda folder: folder)
     before = dict(POLICIES)
     yield
     POLICIES.clear()
@@ -146,7 +147,7 @@ class TestFolder:
         assert (result.stdout, result.stderr) == ("out\n", "")
 
     def test_one_seed_has_no_interval_and_the_real_report_is_written(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(report, "write_report", WRITE_REPORT)
+        monkeypatch.setattr(run_report, "write_report", WRITE_REPORT)
         said = done("ablate", "small.toml", "--seeds", "1", "--workers", "1", "--out", "out").stdout
         assert "one seed, so no interval" in said
         assert Path("out/report.html").stat().st_size > 10_000

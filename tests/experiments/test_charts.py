@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.patches import FancyArrowPatch
 
-from experiments import chart_style
-from experiments.chart_loop import NODES, loop
-from experiments.chart_network import CUSTOMERS, SELLERS, drawable, layout, sample
-from experiments.report_words import Change, moved, number
+from experiments.reports import chart_style
+from experiments.reports.chart_loop import NODES, loop
+from experiments.reports.chart_network import CUSTOMERS, SELLERS, drawable, layout, sample
+from experiments.reports.words import Change, moved, number
 from marketplace.flywheel import MEANING
 
 

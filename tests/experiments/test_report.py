@@ -19,9 +19,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from experiments import chart_style, charts, report
-from experiments.chart_network import drawable, network
-from experiments.report_words import headline, number, real_gap, span_of
+from experiments.reports import chart_style, charts, run_report
+from experiments.reports.chart_network import drawable, network
+from experiments.reports.words import headline, number, real_gap, span_of
 from experiments.results import Kept, write_run
 from experiments.runs import Outcome
 from marketplace import MarketplaceModel
@@ -91,7 +91,7 @@ def written(folder: Path, outcome: Outcome, ablation: dict[str, Any] | None = No
     write_run(folder, outcome, Kept().copy_to(folder))
     if ablation is not None:
         (folder / "ablation.json").write_text(json.dumps(ablation), encoding="utf-8")
-    path = report.write_report(folder)
+    path = run_report.write_report(folder)
     assert path == folder / "report.html"
     return path.read_text(encoding="utf-8")
 
@@ -207,7 +207,7 @@ def test_all_values_missing(platforms: int) -> None:
     run = made_up(weeks=120, platforms=platforms)
     run.twin = run.weekly.copy()
     run.network = pd.DataFrame({"customer": [], "seller": [], "weight": []})
-    page = Page(report.page(run))
+    page = Page(run_report.page(run))
     assert "No GMV was recorded" in page.text
     assert page.text.count("not recorded in this run") >= 15
     assert "nan" not in page.text.lower().split()
@@ -303,13 +303,13 @@ def test_nothing_is_loaded_from_elsewhere(small_page: str) -> None:
 def test_report_is_the_same_every_time_and_leaves_no_trace(small_folder: Path, small_page: str) -> None:
     before = {key: matplotlib.rcParams[key] for key in chart_style.STYLE}
     files = sorted(path.name for path in small_folder.iterdir())
-    assert report.write_report(small_folder).read_text(encoding="utf-8") == small_page
+    assert run_report.write_report(small_folder).read_text(encoding="utf-8") == small_page
     assert {key: matplotlib.rcParams[key] for key in before} == before
     assert sorted(path.name for path in small_folder.iterdir()) == files
 
 
 def test_pyplot_is_never_imported() -> None:
-    code = "import sys, experiments.report; print('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, experiments.reports.run_report; print('matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -322,7 +322,7 @@ def test_twenty_years_are_quick_and_small() -> None:
     edges = np.random.default_rng(2).integers(0, (12_000, 600), (40_000, 2))
     run.network = pd.DataFrame(edges, columns=["customer", "seller"]).drop_duplicates().assign(weight=1.0)
     start = time.process_time()
-    page = report.page(run)
+    page = run_report.page(run)
     assert time.process_time() - start < 4.0
     assert len(page.encode()) < 3e6
 

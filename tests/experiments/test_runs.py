@@ -21,10 +21,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from agents.policies import POLICIES
-from experiments import report, results
+from experiments import results
 from experiments.cli import app
-from experiments.commands_replay import first_difference
+from experiments.commands.replay import first_difference
 from experiments.errors import ResultsError
+from experiments.reports import run_report
 from experiments.results import load_run
 from marketplace import MarketplaceModel
 from marketplace.indicators import summary
@@ -92,7 +93,7 @@ def forget_own_policies(known: dict[str, Any]) -> None:
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the seconds of drawing where a test is about something else."""
-    monkeypatch.setattr(report, "write_report", lambda folder: folder)
+    monkeypatch.setattr(run_report, "write_report", lambda folder: folder)
 
 
 def policy(folder: Path, week: int, act: str, name: str = "odd.py") -> str:
@@ -198,7 +199,7 @@ class TestRun:
             (folder / "report.html").write_text("half")
             raise KeyError("ours")
 
-        monkeypatch.setattr(report, "write_report", wrong)
+        monkeypatch.setattr(run_report, "write_report", wrong)
         result = marketplace("run", "small.toml", "--weeks", "2", "--out", "out")
         assert isinstance(result.exception, KeyError)  # not hidden either
         assert len(load_run("out").weekly) == 2 and "report.html" not in files(Path("out"))

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from experiments.chart_style import FAINT, GREY, INK, RUN, TWIN, WIDTH, compact, log_ticks, say_missing, styled
+from experiments.reports.chart_style import FAINT, GREY, INK, RUN, TWIN, WIDTH, compact, log_ticks, say_missing, styled
 
 SELLERS, CUSTOMERS = 40, 260  # how many are drawn
 ROUNDS = 70  # of the spring layout

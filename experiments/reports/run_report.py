@@ -1,6 +1,6 @@
 """The report of a run: one HTML page that stands by itself and prints on A4.
 
-    from experiments.report import write_report
+    from experiments.reports.run_report import write_report
     write_report(Path("results/amazon-20260101-120000"))
 
 Everything is computed from the results folder; nothing is loaded from elsewhere, and there is no script in the page.
@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from experiments import charts, report_tables
-from experiments.chart_loop import loop
-from experiments.chart_network import CUSTOMERS, SELLERS, drawable, network
-from experiments.chart_style import SMOOTH, YEAR, svg_text
 from experiments.files import write_whole
-from experiments.report_words import Change, change, headline, moved, number, real_gap, span_of, twin_last
+from experiments.reports import charts, tables
+from experiments.reports.chart_loop import loop
+from experiments.reports.chart_network import CUSTOMERS, SELLERS, drawable, network
+from experiments.reports.chart_style import SMOOTH, YEAR, svg_text
+from experiments.reports.words import Change, change, headline, moved, number, real_gap, span_of, twin_last
 from marketplace.flywheel import MEANING
 from marketplace.indicators import indicator_of
 
@@ -75,7 +75,7 @@ def page(run: Any) -> str:
         sections.append(Section("Headline", "No week was finished, so there is nothing to report.", ""))
     sections.append(_provenance(run))
     title = escape(run.scenario.name)
-    style = resources.files("experiments").joinpath("report.css").read_text(encoding="utf-8")
+    style = resources.files("experiments.reports").joinpath("report.css").read_text(encoding="utf-8")
     body = "\n".join(_section(k, section) for k, section in enumerate(sections, start=1))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -142,7 +142,7 @@ def _what_was_run(run: Any) -> Section:
         f"How to read the figures: faint lines are weeks, strong lines their {SMOOTH}-week mean; dashed orange is the "
         "same world under the same luck with every link of the loop frozen. Undefined values are left blank (–)."
     )
-    return Section("What was run", "", report_tables.facts(pairs) + f'<p class="note">{escape(note)}</p>')
+    return Section("What was run", "", tables.facts(pairs) + f'<p class="note">{escape(note)}</p>')
 
 
 def _twin_words(run: Any) -> str:
@@ -167,7 +167,7 @@ def _valve_words(scenario: Any) -> str:
         extra += [f"scaled by {valve.scale:g}"] if getattr(valve, "scale", 1.0) != 1.0 else []
         extra += [f"pushed {valve.push:+.0%} from week {valve.push_from}"] if getattr(valve, "push", 0.0) else []
         if extra:
-            said.append(f"{report_tables.arrow(link)} {', '.join(extra)}")
+            said.append(f"{tables.arrow(link)} {', '.join(extra)}")
     return "; ".join(said) or "all open"
 
 
@@ -181,7 +181,7 @@ def _headline(run: Any) -> Section:
     first, *rest = headline(run)
     more = "".join(f"<p>{_prose(sentence)}</p>" for sentence in rest)
     words = f'<div class="headline"><p>{_prose(first)}</p>{more}</div>'
-    return Section("Headline", "", words + report_tables.key_figures(run))
+    return Section("Headline", "", words + tables.key_figures(run))
 
 
 def _sentences(run: Any, *parts: tuple[str, str] | tuple[str, str, bool]) -> str:
@@ -193,13 +193,13 @@ def _sentences(run: Any, *parts: tuple[str, str] | tuple[str, str, bool]) -> str
 
 
 def _loop(run: Any) -> Section:
-    measured, span = report_tables.strengths(run.ablation), span_of(len(run.weekly)).name
+    measured, span = tables.strengths(run.ablation), span_of(len(run.weekly)).name
     labels, strength = {}, {}
     for link, (_, unit, _) in MEANING.items():
         pair: Change = change(run.weekly, f"link.{link}")
         recorded = f"{number(pair.first, unit)} → {number(pair.last, unit)}"
-        strength[link] = report_tables.real_strength(measured.get(link))
-        words = report_tables.strength_words(measured.get(link))
+        strength[link] = tables.real_strength(measured.get(link))
+        words = tables.strength_words(measured.get(link))
         labels[link] = (words, recorded) if measured else (recorded, unit)
     if measured:
         lead = (
@@ -212,7 +212,7 @@ def _loop(run: Any) -> Section:
             f"first {span} → last {span}. Effects are not additive."
         )
         if run.ablation.get("all"):
-            caption += f" All links shut together: {report_tables.strength_words(run.ablation['all'])}."
+            caption += f" All links shut together: {tables.strength_words(run.ablation['all'])}."
     else:
         lead = (
             f"The numbers are recorded values: what each link carried in the first {span} → in the last {span}, "
@@ -224,7 +224,7 @@ def _loop(run: Any) -> Section:
         )
     caption += " Thin dashes: identities of the model, without a valve."
     drawn = _figure(loop(labels, strength if measured else None), "loop", "The flywheel with its twelve links", caption)
-    return Section("The loop", lead, drawn + report_tables.link_table(run), "tall")
+    return Section("The loop", lead, drawn + tables.link_table(run), "tall")
 
 
 def _simple(run: Any, title: str, make: Callable[[Any], Figure], prefix: str, lead: str, caption: str = "") -> Section:
@@ -305,11 +305,11 @@ def _indicators(run: Any) -> Section:
     lead = (
         "Rules: mean, sum or last value of the weeks of each span. The links' values stand in the section on the loop."
     )
-    return Section("All indicators", lead, report_tables.indicator_table(run), "long")
+    return Section("All indicators", lead, tables.indicator_table(run), "long")
 
 
 def _provenance(run: Any) -> Section:
-    pairs = report_tables.flat(run.provenance)
+    pairs = tables.flat(run.provenance)
     note = "The complete scenario is scenario.toml in the same folder; marketplace replay makes the run again from it."
-    body = f'{report_tables.facts(pairs)}<p class="note">{note}</p>'
+    body = f'{tables.facts(pairs)}<p class="note">{note}</p>'
     return Section("Provenance", "", body, "provenance")

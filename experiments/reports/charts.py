@@ -6,7 +6,7 @@ Every function takes a run as `experiments.results.load_run` returns it (anythin
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from agents.policies.levers import CAPABILITIES
-from experiments.chart_style import (
+from experiments.reports.chart_style import (
     FAINT,
     GREY,
     INK,
@@ -40,7 +40,7 @@ from experiments.chart_style import (
 )
 from marketplace.indicators import indicator_of
 
-FACTS = Path(__file__).parent / "facts" / "amazon_third_party_share.csv"
+FACTS = resources.files("experiments") / "facts" / "amazon_third_party_share.csv"
 QUARTER = 13
 COST_PARTS = ("shipping", "capacity", "handling", "speed")
 TWIN_LABEL = "loop cut"
@@ -125,7 +125,7 @@ def real_share() -> pd.Series:
 
     Source: J. P. Bezos, 2018 letter to shareholders.
     """
-    table = pd.read_csv(FACTS)
+    table = pd.read_csv(str(FACTS))
     return pd.Series(table["third_party_share_pct"].to_numpy(dtype=float) / 100.0, index=table["year"])
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from experiments.charts import platform_names
-from experiments.report_words import NO_VALUE, Change, change, number, span_of, twin_last
+from experiments.reports.charts import platform_names
+from experiments.reports.words import NO_VALUE, Change, change, number, span_of, twin_last
 from marketplace.flywheel import MEANING
 from marketplace.indicators import INDICATORS, Indicator, indicator_of
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from experiments.chart_style import YEAR, smooth
-from experiments.charts import compares_with_real, platform_names, real_share, values_of, yearly
+from experiments.reports.chart_style import YEAR, smooth
+from experiments.reports.charts import compares_with_real, platform_names, real_share, values_of, yearly
 from marketplace.indicators import indicator_of
 
 STEADY = 0.05  # a change smaller than this share is called none

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands_run import (
+from experiments.commands.run import (
     FORCE,
     IMPORT,
     OUT,

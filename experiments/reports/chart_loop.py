@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from experiments.chart_style import GREY, INK, RUN, TWIN, WIDTH, styled
+from experiments.reports.chart_style import GREY, INK, RUN, TWIN, WIDTH, styled
 from marketplace.flywheel import MEANING
 
 NODES: dict[str, tuple[float, float, str]] = {
