@@ -15,6 +15,7 @@ from marketplace.sections import LINKS, Valve
 Place = tuple[str | int, ...]
 
 _NAME = re.compile("[a-z][a-z0-9_-]*")
+LEAST_CAPACITY = 0.01  # orders per week; with less, utilisation has no finite value
 
 if TYPE_CHECKING:
     from marketplace.scenario import Scenario
@@ -80,6 +81,12 @@ def _platforms(scenario: Scenario) -> Iterator[Problem]:
                 scenario,
                 (*place, "first_party_places"),
                 f"it must be at most market.popular_places = {most} (places per category)",
+            )
+        if 0.0 < platform.capacity < LEAST_CAPACITY:
+            yield _not_allowed(
+                scenario,
+                (*place, "capacity"),
+                f"it must be 0 (none is needed) or at least {LEAST_CAPACITY} (orders per week)",
             )
 
 

@@ -23,6 +23,7 @@ from marketplace.indicators import INDICATORS, column_names
 from marketplace.ledger import ACCOUNTS, PLATFORMS, SELLERS
 from marketplace.model import MarketplaceModel
 from marketplace.scenario import Scenario, ScenarioError, load_scenario
+from marketplace.scenario_checks import LEAST_CAPACITY
 from marketplace.sections import LINKS
 
 FIELDS = {field.path: field for field in declarations(Scenario)}
@@ -45,6 +46,10 @@ LIVELY_PLATFORM = {
     "marketplace_opens": 1, "first_party_places": 2, "capacity": 12.0, "capacity_cost": 0.05, "overhead": 0.5,
     "cash": 500.0, "handling_cost": 0.2, "target_margin": 0.2, "capability_scale": 50.0,
 }  # fmt: skip
+
+NEAR = 4.0  # how far, as a factor of its default, a field of an ordinary world strays
+FAR = 1000.0  # how far a field strays that declares no bound
+SLIGHT = 1e-3  # least value of a field that must be above zero: beyond it lie only overflows
 
 # What keeps a world small, or cannot be drawn at random. Everything else follows its declaration.
 SMALL: dict[str, st.SearchStrategy[Any]] = {
@@ -75,13 +80,11 @@ SMALL: dict[str, st.SearchStrategy[Any]] = {
     "policy.lever": st.sampled_from(LEVERS),
     "platform.policy": st.sampled_from(["", *sorted(POLICIES)]),
     "platform.marketplace_opens": st.integers(1, 10),
+    "platform.capacity": st.one_of(st.just(0.0), st.floats(LEAST_CAPACITY, FAR)),
     "platform.capacity_lead": st.integers(0, 8),
     "flywheel.reference_week": st.integers(1, 12),
 }  # fmt: skip
 LEFT_ALONE = ("name", "description", "platform.name", "flywheel.valves")
-NEAR = 4.0  # how far, as a factor of its default, a field of an ordinary world strays
-FAR = 1000.0  # how far a field strays that declares no bound
-SLIGHT = 1e-3  # least value of a field that must be above zero: beyond it lie only overflows
 
 
 def values(declared: Declaration, wild: bool) -> st.SearchStrategy[Any]:

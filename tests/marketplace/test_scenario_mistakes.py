@@ -112,6 +112,10 @@ class TestMistakes:
                 "platform.first_party_places = 5 is not allowed: it must be at most "
                 "market.popular_places = 4",
             ),
+            (
+                {"platform.capacity": 1e-308},
+                "platform.capacity = 1e-308 is not allowed: it must be 0 (none is needed) or at least 0.01",
+            ),
             ({"platform.first_party_places": 0, "entry.enabled": False}, "nobody ever offers anything"),
             ({"platform.first_party_places": 0, "entry.candidates": 0}, "nobody ever offers anything"),
             (
