@@ -50,6 +50,7 @@ LIVELY_PLATFORM = {
 NEAR = 4.0  # how far, as a factor of its default, a field of an ordinary world strays
 FAR = 1000.0  # how far a field strays that declares no bound
 SLIGHT = 1e-3  # least value of a field that must be above zero: beyond it lie only overflows
+SLIGHTEST = 1e-9  # what is nearer to zero is zero: a commission of 1e-308 makes ratios of money overflow
 
 # What keeps a world small, or cannot be drawn at random. Everything else follows its declaration.
 SMALL: dict[str, st.SearchStrategy[Any]] = {
@@ -109,7 +110,8 @@ def numbers(declared: Declaration, kind: type, wild: bool) -> st.SearchStrategy[
     above, below = low == bounds.get("gt"), high == bounds.get("lt")
     if kind is int:
         return st.integers(int(low) + above, int(high) - below)
-    return st.floats(float(low), float(high), exclude_min=above, exclude_max=below)
+    drawn = st.floats(float(low), float(high), exclude_min=above, exclude_max=below)
+    return drawn if above else drawn.map(lambda value: value if abs(value) >= SLIGHTEST else 0.0)
 
 
 def tables(prefix: str, wild: bool) -> st.SearchStrategy[dict[str, Any]]:
