@@ -81,6 +81,46 @@ def whole_folder(wanted: Path | None, stem: str = "run", *, force: bool = False)
             _remove_if_empty(parent)
 
 
+def fresh_folder(wanted: Path | None, stem: str, *, force: bool = False) -> Path:
+    """Make an empty folder that is then worked in, so that what is done stays whatever happens.
+
+    Parameters
+    ----------
+    wanted, stem, force
+        As of `whole_folder`; with ``force`` the results folder that stands there is gone.
+
+    Raises
+    ------
+    OSError
+        If something stands there or the place cannot be written. It names the folder asked for.
+    """
+    shown = _free_name(stem) if wanted is None else wanted
+    path = _real(shown)
+    try:
+        if not force and (path / "manifest.json").is_file():
+            what = "this folder exists already; --resume goes on with it, --force replaces it"
+            raise FileExistsError(errno.EEXIST, what)
+        _refuse_what_stands(path, force)
+        _make_parents(path.parent)
+        if wanted is None:
+            shown = next(name for name in _numbered(shown) if _make(name))
+        else:
+            if os.path.lexists(path):
+                shutil.rmtree(path)
+            path.mkdir()
+    except OSError as error:
+        raise OSError(error.errno, _reason(error), str(shown)) from error
+    return shown
+
+
+def _make(path: Path) -> bool:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
 def _free_name(stem: str) -> Path:
     plain = re.sub(r"[^\w-]+", "-", stem)[:60].strip("-") or "run"  # a scenario may be called anything
     name = f"{plain}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
+
+
+class Told(Protocol):
+    """Called with the number of pieces done, and with what else there is to say (how many failed, say)."""
+
+    def __call__(self, count: int, note: str = "") -> None: ...
 
 
 class Progress:
@@ -20,9 +27,9 @@ class Progress:
         """Tell a sentence."""
 
     @contextmanager
-    def follow(self, label: str, end: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def follow(self, label: str, end: int, unit: str) -> Iterator[Told]:
         """Follow ``end`` pieces of work; gives a function to be called with the number of pieces done."""
-        yield lambda count: None
+        yield lambda count, note="": None
 
 
 class Pace:
@@ -61,29 +68,30 @@ class Lines(Progress):
         print(sentence, file=sys.stderr, flush=True)
 
     @contextmanager
-    def follow(self, label: str, end: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def follow(self, label: str, end: int, unit: str) -> Iterator[Told]:
         pace = Pace(unit)
-        told = pace.begun
+        told, noted = pace.begun, ""
 
-        def done(count: int) -> None:
-            nonlocal told
+        def done(count: int, note: str = "") -> None:
+            nonlocal told, noted
             pace.at(count)
+            noted = f", {note}" if note else ""
             now = time.monotonic()
             if now - told >= LINE_EVERY and count < end:
                 told = now
-                left = f", {pace}, {_time((end - count) / pace.rate)} left" if pace.rate else ""
-                self.say(f"{label}: {count:,} of {end:,} {unit}{left}")
+                left = f", {pace}, {time_in_words((end - count) / pace.rate)} left" if pace.rate else ""
+                self.say(f"{label}: {count:,} of {end:,} {unit}{noted}{left}")
 
         yield done
-        took = _time(time.monotonic() - pace.begun)
-        self.say(f"{label}: {pace.count:,} of {end:,} {unit} in {took}" + (f", {pace}" if pace.rate else ""))
+        took = time_in_words(time.monotonic() - pace.begun)
+        self.say(f"{label}: {pace.count:,} of {end:,} {unit}{noted} in {took}" + (f", {pace}" if pace.rate else ""))
 
 
 class Bar(Lines):
     """A moving bar with the pace and the time left."""
 
     @contextmanager
-    def follow(self, label: str, end: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def follow(self, label: str, end: int, unit: str) -> Iterator[Told]:
         from rich.console import Console
         from rich.markup import escape
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -91,15 +99,16 @@ class Bar(Lines):
 
         columns = (
             TextColumn(escape(label)), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
-            TextColumn("{task.fields[pace]}"), TimeRemainingColumn(), TextColumn("left"),
+            TextColumn("{task.fields[note]}"), TextColumn("{task.fields[pace]}"), TimeRemainingColumn(),
+            TextColumn("left"),
         )  # fmt: skip
         pace = Pace(unit)
         with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=end, pace="")
+            task = bar.add_task("", total=end, pace="", note="")
 
-            def done(count: int) -> None:
+            def done(count: int, note: str = "") -> None:
                 pace.at(count)
-                bar.update(task, completed=count, pace=str(pace))
+                bar.update(task, completed=count, pace=str(pace), note=note)
 
             yield done
 
@@ -111,7 +120,8 @@ def progress_for(quiet: bool) -> Progress:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def _time(seconds: float) -> str:
+def time_in_words(seconds: float) -> str:
+    """A duration as a person says it: ``3.2 s``, ``2 min 05 s``, ``1 h 10 min``."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
