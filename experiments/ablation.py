@@ -6,201 +6,216 @@ links are not additive: growth that two links need together is counted with both
 
 from __future__ import annotations
 
-import gc
 import math
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.comparison.intervals import LEVEL, interval
 from experiments.errors import ResultsError
 from marketplace.sections import LINKS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from experiments.runs import Outcome
+    from experiments.designs import Design
+    from experiments.engine.sweep import How, Swept
+    from experiments.progress import Progress
+    from experiments.runs import Outcome, Stop
+    from experiments.store.reading import Results
     from marketplace.scenario import Scenario
 
+KIND = "ablation"
 NONE, ALL = "none", "all"
-CONFIDENCE = 0.95
 YEAR = 52  # weeks that `summary` covers
-POLL = 0.2  # seconds between two looks at whether Ctrl-C was pressed
 
 
-@dataclass(frozen=True)
-class Job:
-    """One run: a seed, and the link that is shut (or ``none`` or ``all``)."""
+def arms(scenario: Scenario) -> dict[str, Scenario]:
+    """The worlds of an ablation by what is shut: ``none``, ``all``, and each link alone.
 
-    seed: int
-    link: str
-
-    @property
-    def shut(self) -> tuple[str, ...]:
-        """Ids of the links that are shut."""
-        return {NONE: (), ALL: LINKS}.get(self.link, (self.link,))
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run that came to its end: the summary of its final year and, for the runs that are shown whole, its tables."""
-
-    job: Job
-    summary: dict[str, float | None]
-    outcome: Outcome | None = None
-
-
-def plan(seeds: Sequence[int]) -> list[Job]:
-    """All runs of an ablation; the open world and the cut loop of each seed come first, the first seed's before all."""
-    return [Job(seed, link) for seed in seeds for link in (NONE, ALL, *LINKS)]
-
-
-def carry_out_job(scenario: Scenario, job: Job, whole: bool, asked: Callable[[], bool]) -> Finished | None:
-    """Live through one run; None if it was asked to stop before the end.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        Its ``run.weeks`` holds; the seed is the job's.
-    job : Job
-        What to run.
-    whole : bool
-        Whether to bring back its tables, too.
-    asked : callable
-        Asked between two weeks whether to stop.
-    """
-    from experiments.runs import live_through, make_world, outcome_of
-    from marketplace.indicators import summary
-
-    # One thread each: the runs share the cores, and the number of threads changes no result.
-    alone = {"run.seed": job.seed, "run.threads": 1, "run.record_orders": False}
-    model = make_world(scenario.with_changes(alone), job.shut)
-    failure = live_through(model, scenario.run.weeks, asked, lambda week: None)
-    if failure is not None:
-        raise failure
-    if model.week < scenario.run.weeks:
-        return None
-    outcome = outcome_of(model)
-    del model
-    gc.collect()  # a model is a cycle; the next one needs its room
-    return Finished(job, summary(outcome.weekly), outcome if whole else None)
-
-
-# -- runs side by side -------------------------------------------------------------------------------------------
-
-
-def finished_runs(
-    scenario: Scenario, jobs: Sequence[Job], imports: Sequence[Path], workers: int, asked: Callable[[], bool]
-) -> Iterator[Finished]:
-    """Carry out jobs and give each as it ends, in whatever order; once asked to stop, give no more.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        The world of all jobs.
-    jobs : sequence of Job
-        The first seed's open world and cut loop bring back their tables.
-    imports : sequence of Path
-        Files to bring in where a job is carried out in another process.
-    workers : int
-        Number of processes; 1 works in this one.
-    asked : callable
-        Asked between two weeks, and while waiting, whether to stop.
+    A link that the scenario has shut already has no arm: there is nothing to shut.
 
     Raises
     ------
     ResultsError
-        If a process dies, or a file of the user's own fails.
+        If fewer than two links are open.
     """
-    whole = {job for job in jobs if job.seed == jobs[0].seed and job.link in (NONE, ALL)}
-    if workers > 1:
-        yield from _in_processes(scenario, jobs, whole, imports, workers, asked)
-        return
-    for job in jobs:
-        finished = None if asked() else carry_out_job(scenario, job, job in whole, asked)
-        if finished is None:
-            return
-        yield finished
+    alone = {link: shut(scenario, [link]) for link in LINKS}
+    open_links = {link: world for link, world in alone.items() if world != scenario}
+    if len(open_links) < 2:
+        raise ResultsError(f"{scenario.name} has {len(open_links)} open links of {len(LINKS)}: an ablation needs two")
+    return {NONE: scenario, ALL: shut(scenario, LINKS), **open_links}
 
 
-def _in_processes(
-    scenario: Scenario, jobs: Sequence[Job], whole: set[Job], imports: Sequence[Path], workers: int,
-    asked: Callable[[], bool],
-) -> Iterator[Finished]:  # fmt: skip
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
-
-    context = get_context("spawn")
-    halt = context.Event()
-    settings = (scenario, [str(path) for path in imports], halt)
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _begin_worker, settings)
-    try:
-        with _deaf_children():
-            waiting = {pool.submit(_work, job, job in whole) for job in jobs}
-        while waiting and not asked():
-            ended, waiting = wait(waiting, POLL, FIRST_COMPLETED)
-            for future in ended:
-                finished = future.result()
-                if finished is not None:
-                    yield finished
-    except BrokenProcessPool:
-        raise ResultsError("a worker process died; with --workers 1 less memory is needed") from None
-    finally:
-        halt.set()  # so that what is under way ends with its week
-        pool.shutdown(cancel_futures=True)
+def shut(scenario: Scenario, links: Iterable[str]) -> Scenario:
+    """The scenario with the valves on some links shut; whatever else is set on them stays."""
+    return scenario.with_changes({f'flywheel.valves."{link}".state': "shut" for link in links})
 
 
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes begun inside never hear of Ctrl-C, which a terminal sends to all: their parent tells them."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def design(worlds: Mapping[str, Scenario], seeds: int, imports: Sequence[Path] = ()) -> Design:
+    """The design of an ablation: every arm under the same seeds, from the open world's ``run.seed`` on."""
+    from experiments.designs import Design
+
+    name = f"{worlds[NONE].name}, links shut"
+    return Design.of(
+        kind="arms", arms=dict(worlds), replications=seeds, imports=[str(path) for path in imports], weekly=True,
+        name=name,
+    )  # fmt: skip
 
 
-_WORLD: dict[str, Any] = {}
-"""What a worker process was begun with."""
+def carry_out_ablation(
+    worlds: Mapping[str, Scenario], seeds: int, folder: Path, *, imports: Sequence[Path], stop: Stop,
+    progress: Progress, how: How, resume: bool = False,
+) -> tuple[Outcome, pd.DataFrame, dict[str, Any]]:  # fmt: skip
+    """Run an ablation in a folder, and write there what a run leaves behind of the first seed's open world and twin.
+
+    Those two come first: without the open world there is nothing to compare with.
+
+    Parameters
+    ----------
+    worlds : mapping of str to Scenario
+        As `arms` makes them.
+    seeds : int
+        Number of seeds, from the open world's ``run.seed`` on.
+    folder : Path
+        An empty one, or, with ``resume``, that of the same ablation.
+    imports, stop, progress, how
+        As of `experiments.engine.sweep.carry_out_sweep`.
+
+    Returns
+    -------
+    outcome : Outcome
+        The first seed's open world, with the cut loop as its twin.
+    runs : DataFrame
+        See `run_table`.
+    found : dict
+        See `statement`.
+
+    Raises
+    ------
+    ResultsError
+        If the first seed's open world fails.
+    KeyboardInterrupt
+        If it was interrupted before that world came to its end.
+    """
+    from experiments.comparison.running import Silent, arms_hash
+    from experiments.engine.sweep import carry_out_sweep
+    from experiments.runs import carry_out
+    from experiments.store.reading import load_results
+
+    begun, first = datetime.now(UTC), worlds[NONE]
+    marks = {"arms_sha256": arms_hash(worlds), "arms": list(worlds)}
+
+    def sweep(part: Mapping[str, Scenario], number: int, tell: Progress, going_on: bool) -> Swept:
+        return carry_out_sweep(
+            design(part, number, imports), folder, stop=stop, progress=tell, how=how, weekly=True, resume=going_on,
+            kind=KIND, extra=marks,
+        )  # fmt: skip
+
+    if not resume:
+        sweep({label: worlds[label] for label in (NONE, ALL)}, 1, progress, False)
+        _refuse_without_open_world(load_results(folder), imports)
+        progress = Silent(progress)
+    # The store keeps no network and no reference of the scores: this one world is lived through again for them.
+    shown = carry_out(first.with_changes({"run.record_orders": False}), stop=stop, progress=progress)
+    swept = sweep(worlds, seeds, progress, True)
+    results = load_results(folder)
+    _refuse_without_open_world(results, imports)
+    outcome = _outcome(results, first, shown, swept, imports)
+    outcome.started = begun
+    _write(folder, outcome, results.provenance)
+    runs = run_table(results.summary)
+    numbers = [first.run.seed + k for k in range(seeds)]
+    return outcome, runs, statement(first, numbers, runs, len(worlds) * seeds)
 
 
-def _begin_worker(scenario: Scenario, imports: Sequence[str], halt: Any) -> None:
-    from agents.plugins import load_policy_file
+def _refuse_without_open_world(results: Results, imports: Sequence[Path]) -> None:
+    runs = results.summary
+    own = runs[(runs["arm"] == NONE) & (runs["replicate"] == 0)]
+    if own.empty:
+        raise KeyboardInterrupt
+    if (own["status"] == "failed").any():
+        raise ResultsError(reason(results.failures, imports))
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for path in imports:
-        load_policy_file(path)
-    _WORLD.update(scenario=scenario, halt=halt)
+
+def reason(failures: pd.DataFrame, imports: Sequence[Path]) -> str:
+    """Why the first of some failed runs failed, in a sentence that names the line of a file of the user's own."""
+    row = failures.sort_values(["replicate", "point"]).iloc[0]
+    if row["stage"] in ("worker", "time-limit"):
+        return f"a worker process died: {row['message']}" if row["stage"] == "worker" else str(row["message"])
+    if row["stage"] == "memory":
+        return f"there is not enough memory for this world: week {row['week']} failed"
+    where = f"week {row['week']}" if row["stage"] == "week" else f"stage {row['stage']}"
+    said = f"{row['exception']}: {row['message'].rstrip('.')}" if row["message"] else row["exception"]
+    for path, line in reversed(re.findall(r'File "(.+?)", line (\d+)', row["traceback"])):
+        if any(Path(path).resolve() == Path(own).expanduser().resolve() for own in imports):
+            return f"{path}, line {line}, failed in {where} with {said}"
+    return f"{where} failed with {said}"
 
 
-def _work(job: Job, whole: bool) -> Finished | None:
-    return carry_out_job(_WORLD["scenario"], job, whole, _WORLD["halt"].is_set)
+def _outcome(results: Results, first: Scenario, shown: Outcome, swept: Swept, imports: Sequence[Path]) -> Outcome:
+    from experiments.runs import Outcome
+
+    twin = _weeks(results, ALL)
+    outcome = Outcome(first, _weeks(results, NONE), shown.reference, twin=twin if len(twin) else None)
+    outcome.network = shown.network if shown.status == "complete" else None
+    if swept.failed:
+        outcome.status, outcome.failure = "failed", ResultsError(reason(results.failures, imports))
+    elif swept.interrupted:
+        outcome.status = "interrupted"
+    return outcome
+
+
+def _weeks(results: Results, arm: str) -> pd.DataFrame:
+    """The weeks of the first seed's run of an arm."""
+    return results.query(
+        "SELECT * EXCLUDE (run_id, point, replicate, seed, arm) FROM weekly WHERE arm = ? AND replicate = 0 "
+        "ORDER BY week",
+        [arm],
+    )
+
+
+def _write(folder: Path, outcome: Outcome, said: Mapping[str, Any]) -> None:
+    """Write the files of a run, and put what the engine says of all runs beside what is said of the one shown."""
+    from experiments.folders import MARK
+    from experiments.results import provenance_of, write_json, write_run
+
+    kept = {name: said[name] for name in ("imports", "inputs")}
+    write_run(folder, outcome, kept, kind=KIND)
+    write_json(folder / MARK, {**said, **provenance_of(outcome, kept, KIND)})
 
 
 # -- what came out -----------------------------------------------------------------------------------------------
 
 
-def run_table(finished: Sequence[Finished], jobs: Sequence[Job]) -> pd.DataFrame:
-    """All finished runs as a tidy table in the order of the jobs: seed, link, indicator, value (of the final year)."""
+def run_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """All complete runs as a tidy table: seed, link, indicator, value (of the final year); seed by seed.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        A row per run: ``arm``, ``seed``, ``status``, and a column per indicator.
+    """
     import pandas as pd
 
-    of = {one.job: one for one in finished}
-    rows = [
-        (job.seed, job.link, indicator, math.nan if value is None else value)
-        for job in jobs
-        if job in of
-        for indicator, value in of[job].summary.items()
-    ]
-    table = pd.DataFrame(rows, columns=["seed", "link", "indicator", "value"])
-    return table.astype({"seed": np.int64, "value": np.float64})
+    order = {link: number for number, link in enumerate((NONE, ALL, *LINKS))}
+    done = summary[summary["status"] == "complete"]
+    done = done.assign(_order=done["arm"].map(order)).sort_values(["seed", "_order"])
+    ids = ("run_id", "point", "replicate", "seed", "status", "seconds", "arm", "_order")
+    names = [name for name in done.columns if name not in ids]
+    values = done[names].to_numpy(dtype=np.float64, na_value=math.nan)
+    return pd.DataFrame(
+        {
+            "seed": np.repeat(done["seed"].to_numpy(dtype=np.int64), len(names)),
+            "link": np.repeat(done["arm"].to_numpy(), len(names)),
+            "indicator": np.tile(np.array(names, dtype=object), len(done)),
+            "value": values.ravel(),
+        }
+    )
 
 
 def effects(runs: pd.DataFrame, indicator: str = "gmv") -> dict[str, dict[str, Any]]:
@@ -235,16 +250,11 @@ def effects(runs: pd.DataFrame, indicator: str = "gmv") -> dict[str, dict[str, A
 
 def paired(differences: np.ndarray) -> dict[str, Any]:
     """Mean and 95 % t interval of paired differences (n,): ``mean``, ``low``, ``high``, ``n``, ``distinguishable``."""
-    from scipy.special import stdtrit
-
     n = len(differences)
-    if n == 0:
-        return {"mean": None, "low": None, "high": None, "n": 0, "distinguishable": False}
-    mean = float(differences.mean())
-    if n == 1:
-        return {"mean": mean, "low": None, "high": None, "n": 1, "distinguishable": False}
-    half = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2) * differences.std(ddof=1) / math.sqrt(n))
-    low, high = mean - half, mean + half
+    mean = float(differences.mean()) if n else None
+    if n < 2:
+        return {"mean": mean, "low": None, "high": None, "n": n, "distinguishable": False}
+    low, high = (float(limit) for limit in interval(differences, LEVEL, "t"))
     return {"mean": mean, "low": low, "high": high, "n": n, "distinguishable": low > 0.0 or high < 0.0}
 
 

@@ -1,37 +1,40 @@
 """Make anew the small results that the docs show: ``python -m experiments.reference [--seeds N]``.
 
-Two experiments on the default world, each over the same seeds, so that every difference is paired:
+One design on the default world, every arm under the same seeds, so that every difference is paired. It is read thrice:
 
-- the cycle: policies against each other, year by year, and the world with its loop cut;
-- the links: each shut alone, and all of them.
+- the cycle: policies against each other, year by year;
+- the links: each shut alone, and all of them;
+- pairing: how much of the variance of a difference common random numbers take away.
 
-Written to ``results/reference/``: ``cycle.json``, ``links.json`` and ``README.md``, whose words and numbers are all
-made from them.
+The runs are kept in ``results/reference-runs/``, so that work that was interrupted goes on there. Written to
+``results/reference/``: ``cycle.json``, ``links.json``, ``pairing.json`` and ``README.md``, whose words and numbers are
+all made from them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.ablation import ALL, finished_runs, paired, plan, run_table, statement, verdict
+from experiments.ablation import ALL, NONE, paired, run_table, shut, statement, verdict
 from experiments.files import write_whole
 from experiments.progress import progress_for
+from marketplace.sections import LINKS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from experiments.designs import Design
+    from experiments.store.reading import Results
+    from marketplace.scenario import Scenario
 
 HOME = Path(__file__).resolve().parent.parent / "results" / "reference"
+RUNS = HOME.with_name("reference-runs")
 SCENARIO = "amazon"
 SEEDS = 20
-WORKERS = 2
 YEAR = 52  # weeks
 
 NO_PASS_THROUGH = {"platform.pass_through": 0.0, "platform.fee_pass_through": 0.0}
@@ -50,39 +53,38 @@ INDICATORS = (
 )  # fmt: skip
 
 
-class Task(NamedTuple):
-    """One run of the cycle: an arm and a seed."""
-
-    arm: str
-    seed: int
+COMMISSION = "commission 2 points higher"
+PAIRED = (COMMISSION, "dividend")
 
 
-def yearly(weekly: pd.DataFrame) -> pd.DataFrame:
-    """Yearly means of the indicators that the cycle is told by, (years, indicators)."""
-    return weekly.groupby((weekly["week"] - 1) // YEAR)[list(INDICATORS)].mean()
+def design(seeds: int) -> Design:
+    """Every arm of the three experiments, under the same seeds."""
+    from experiments.designs import Design
+    from marketplace.scenario import load_scenario
+
+    world = load_scenario(SCENARIO)
+    raised = {"platform.commission": round(world.platform.commission + 0.02, 12)}
+    arms: dict[str, Scenario] = {name: world.with_changes(changes) for name, changes in ARMS.items()}
+    arms |= {COMMISSION: world.with_changes(raised), ALL: shut(world, LINKS)}
+    arms |= {link: shut(world, [link]) for link in LINKS}
+    return Design.of(world, kind="arms", arms=arms, replications=seeds, weekly=True, name="reference")
 
 
-def live(task: Task) -> list[list[float]]:
-    """Live through one run; yearly means, a row a year."""
-    from marketplace import MarketplaceModel, load_scenario
-
-    scenario = load_scenario(SCENARIO).with_changes({**ARMS[task.arm], "run.seed": task.seed, "run.threads": 1})
-    return yearly(MarketplaceModel(scenario).run().weekly).to_numpy().tolist()
-
-
-def cycle(seeds: Sequence[int], done: Callable[[], None]) -> dict[str, Any]:
-    """Yearly means of every arm, and the paired difference of its final year from ``reinvest``'s."""
-    tasks = [Task(arm, seed) for arm in ARMS for seed in seeds]
-    runs: dict[Task, np.ndarray] = {}
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        for task, table in zip(tasks, pool.map(live, tasks), strict=True):
-            runs[task] = np.array(table)
-            done()
-    tables = {arm: np.array([runs[Task(arm, seed)] for seed in seeds]) for arm in ARMS}
+def cycle(results: Results) -> dict[str, Any]:
+    """Yearly means of every policy, and the paired difference of its final year from ``reinvest``'s."""
+    means = ", ".join(f"avg({name}) AS {name}" for name in INDICATORS)
+    rows = results.query(
+        f"SELECT arm, seed, (week - 1) // {YEAR} AS year, {means} FROM weekly GROUP BY ALL ORDER BY arm, seed, year"
+    )
+    seeds = sorted(int(seed) for seed in rows["seed"].unique())
+    tables = {
+        arm: rows[rows["arm"] == arm][list(INDICATORS)].to_numpy(float).reshape(len(seeds), -1, len(INDICATORS))
+        for arm in ARMS
+    }
     base = tables["reinvest"]
     return {
         "scenario": SCENARIO,
-        "seeds": list(seeds),
+        "seeds": seeds,
         "interval": "95 % t interval over seeds, paired",
         "indicators": list(INDICATORS),
         "yearly_means": {arm: table.mean(axis=0).tolist() for arm, table in tables.items()},
@@ -96,17 +98,27 @@ def cycle(seeds: Sequence[int], done: Callable[[], None]) -> dict[str, Any]:
     }
 
 
-def links(seeds: Sequence[int], done: Callable[[], None]) -> dict[str, Any]:
+def links(results: Results, world: Scenario) -> dict[str, Any]:
     """What each link carried; see `experiments.ablation`."""
-    from marketplace import load_scenario
+    summary = results.summary[results.summary["arm"].isin(["reinvest", ALL, *LINKS])]
+    runs = run_table(summary.assign(arm=summary["arm"].replace("reinvest", NONE)))
+    return statement(world, sorted(int(seed) for seed in runs["seed"].unique()), runs, len(summary))
 
-    scenario = load_scenario(SCENARIO)
-    jobs = plan(seeds)
-    finished = []
-    for one in finished_runs(scenario, jobs, (), WORKERS, lambda: False):
-        finished.append(one)
-        done()
-    return statement(scenario, seeds, run_table(finished, jobs), len(jobs))
+
+def pairing(results: Results) -> dict[str, Any]:
+    """Variance of the difference in log GMV of the final year: with independent seeds over with common ones."""
+    logs = np.log(results.summary.pivot(index="seed", columns="arm", values="gmv"))
+    found = {}
+    for arm in PAIRED:
+        both = logs[["reinvest", arm]].dropna().to_numpy(float)
+        independent, common = both.var(axis=0, ddof=1).sum(), np.diff(both, axis=1).var(ddof=1)
+        found[arm] = paired(both[:, 1] - both[:, 0]) | {
+            "sd_under_common_seeds": float(common**0.5),
+            "sd_under_independent_seeds": float(independent**0.5),
+            "variance_ratio": float(independent / common),
+            "correlation": float(np.corrcoef(both.T)[0, 1]),
+        }
+    return {"scenario": SCENARIO, "measure": "log GMV of the final year less that of reinvest", "arms": found}
 
 
 def _interval(row: Mapping[str, Any], digits: int = 2) -> str:
@@ -117,8 +129,8 @@ def _interval(row: Mapping[str, Any], digits: int = 2) -> str:
     return f"{row['mean']:.{digits}f} ({row['low']:.{digits}f} to {row['high']:.{digits}f})"
 
 
-def readme(found: Mapping[str, Any], carried: Mapping[str, Any]) -> str:
-    """The page that shows both experiments."""
+def readme(found: Mapping[str, Any], carried: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+    """The page that shows all of it."""
     n = len(found["seeds"])
     lines = [
         "# Reference results",
@@ -154,34 +166,43 @@ def readme(found: Mapping[str, Any], carried: Mapping[str, Any]) -> str:
               "", "| link | change of log GMV | what it says |", "| --- | --- | --- |"]  # fmt: skip
     rows = [*carried["links"], {"link": ALL, **carried["all"]}]
     lines += [f"| `{row['link']}` | {_interval(row)} | {verdict(row)} |" for row in rows]
+    lines += ["", "## What common random numbers are worth", "",
+              "Difference in log GMV of the final year from `reinvest`; the ratio is its variance under independent "
+              "seeds over that under common ones.", "",
+              "| arm | difference | sd, common seeds | sd, independent seeds | ratio of variances |",
+              "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines += [
+        f"| {arm} | {_interval(row, 3)} | {row['sd_under_common_seeds']:.4f} | "
+        f"{row['sd_under_independent_seeds']:.4f} | {row['variance_ratio']:.1f} |"
+        for arm, row in shared["arms"].items()
+    ]
     return "\n".join(lines) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run both experiments and write the folder; each file appears whole or not at all."""
+    """Run what is missing and write the folder; each file appears whole or not at all."""
+    from experiments.engine.sweep import carry_out_sweep
+    from experiments.runs import Stop
+    from experiments.store.reading import load_results
+
     parser = argparse.ArgumentParser(description="Make anew the results that the docs show.")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="number of seeds, from 1 on (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="number of seeds (default: %(default)s)")
     wanted = parser.parse_args(arguments)
     if wanted.seeds < 2:
         parser.error(f"--seeds is {wanted.seeds}: an interval needs at least 2.")
-    seeds = list(range(1, wanted.seeds + 1))
-    progress = progress_for(quiet=False)
-    with progress.follow("reference results", len(ARMS) * len(seeds) + len(plan(seeds)), "runs") as tell:
-        count = 0
-
-        def done() -> None:
-            nonlocal count
-            count += 1
-            tell(count)
-
-        found, carried = cycle(seeds, done), links(seeds, done)
+    plan = design(wanted.seeds)
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with Stop() as stop:
+        resume = any(RUNS.iterdir())
+        swept = carry_out_sweep(plan, RUNS, stop=stop, progress=progress_for(quiet=False), weekly=True, resume=resume)
+    if swept.complete < swept.planned:
+        parser.exit(130 if swept.interrupted else 2, f"{RUNS} holds {swept.complete} of {swept.planned} runs\n")
+    results = load_results(RUNS)
+    found, carried, shared = cycle(results), links(results, plan.base), pairing(results)
     HOME.mkdir(parents=True, exist_ok=True)
-    for name, text in (
-        ("cycle.json", json.dumps(found, indent=1) + "\n"),
-        ("links.json", json.dumps(carried, indent=1) + "\n"),
-        ("README.md", readme(found, carried)),
-    ):
-        write_whole(HOME / name, text, overwrite=True)
+    for name, content in (("cycle.json", found), ("links.json", carried), ("pairing.json", shared)):
+        write_whole(HOME / name, json.dumps(content, indent=1) + "\n", overwrite=True)
+    write_whole(HOME / "README.md", readme(found, carried, shared), overwrite=True)
     print(f"{HOME / 'README.md'}")
 
 

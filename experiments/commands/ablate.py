@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,10 +25,10 @@ from experiments.commands.run import (
 from experiments.errors import INTERRUPTED, ResultsError
 
 if TYPE_CHECKING:
-    from experiments.ablation import Finished, Job
-    from experiments.progress import Progress
-    from experiments.runs import Outcome, Stop
+    from experiments.runs import Outcome
     from marketplace.scenario import Scenario
+
+RESUME = typer.Option("--resume", help="Go on with the folder of this ablation: run what is missing or failed.")
 
 
 def ablate(
@@ -42,6 +41,7 @@ def ablate(
     ] = None,
     imports: Annotated[list[Path] | None, IMPORT] = None,
     out: Annotated[Path | None, OUT] = None,
+    resume: Annotated[bool, RESUME] = False,
     force: Annotated[bool, FORCE] = False,
     quiet: Annotated[bool, QUIET] = False,
     workers: Annotated[
@@ -49,70 +49,47 @@ def ablate(
     ] = 0,
 ) -> None:
     """Shut each link of the flywheel alone, under the same luck, and measure how much growth it carried."""
-    from experiments.ablation import plan, run_table, statement
-    from experiments.folders import whole_folder
+    from experiments.ablation import KIND, arms, carry_out_ablation
+    from experiments.comparison.running import folder_to_resume, refuse_fewer_seeds
+    from experiments.engine.sweep import How
+    from experiments.folders import fresh_folder
     from experiments.progress import progress_for
-    from experiments.provenance import cores
-    from experiments.results import Kept, add_report, write_ablation, write_run
-    from experiments.runs import Stop
+    from experiments.results import add_report, write_ablation
+    from experiments.runs import Stop, compiled_already
 
     world = read_scenario(scenario, changes or [], {"run.weeks": weeks, "run.seed": first}, imports or [])
     if world.run.weeks <= world.flywheel.reference_week:
         raise ResultsError(f"no link would change anything: {too_short(world)}")
-    numbers = [world.run.seed + k for k in range(seeds)]
-    world.with_changes({"run.seed": numbers[-1]})  # a last seed out of range is refused now, not in an hour
-    jobs, kept, progress = plan(numbers), Kept.of(world, imports or []), progress_for(quiet)
-    with Stop() as stop, whole_folder(out, f"{world.name}-ablation", force=force) as place:
-        copies = kept.copy_to(place.aside)
-        finished, outcome = _carry_out_all(world, jobs, kept.imports, workers or cores(), stop, progress)
-        runs = run_table(finished, jobs)
-        found = statement(world, numbers, runs, len(jobs))
-        write_run(place.aside, outcome, copies, kind="ablation")
-        write_ablation(place.aside, runs, found)
-        mistake = add_report(place.aside)
+    world.with_changes({"run.seed": world.run.seed + seeds - 1})  # a last seed out of range is refused now
+    worlds, progress = arms(world), progress_for(quiet)
+    there = folder_to_resume(worlds, out, KIND) if resume else None
+    if there is not None:
+        refuse_fewer_seeds(there, len(worlds), seeds)
+    # In this very process where one is enough: that spares the start of another.
+    how = How(workers, engine="here" if workers == 1 else "local")
+    with Stop() as stop:
+        compiled_already(progress.say)
+        place = there or fresh_folder(out, f"{world.name}-ablation", force=force)
+        try:
+            outcome, runs, found = carry_out_ablation(
+                worlds, seeds, place, imports=imports or [], stop=stop, progress=progress, how=how,
+                resume=there is not None,
+            )  # fmt: skip
+        except BaseException:
+            if there is None:  # there is nothing to compare with
+                shutil.rmtree(place, ignore_errors=True)
+            raise
+        write_ablation(place, runs, found)
+        mistake = add_report(place)
     if not quiet:
         print_effects(world, found)
-    say_where(place.path, quiet, mistake)
-    _conclude(outcome, f"{place.path} holds {len(finished)} of {len(jobs)} runs", mistake)
-
-
-def _carry_out_all(
-    world: Scenario, jobs: Sequence[Job], imports: Sequence[Path], workers: int, stop: Stop, progress: Progress
-) -> tuple[list[Finished], Outcome]:
-    """Carry out the jobs; return those that finished, and the first seed's open world with its cut loop as twin."""
-    from experiments.ablation import finished_runs
-    from experiments.runs import compiled_already, make_world
-
-    if not compiled_already(progress.say) and workers > 1:
-        make_world(world).step()  # or each worker would compile for itself
-    started, failure = datetime.now(UTC), None
-    finished: list[Finished] = []
-    with progress.follow(f"{world.name}, links shut", len(jobs), "runs") as done:
-        try:
-            for one in finished_runs(world, jobs, imports, workers, lambda: stop.asked):
-                finished.append(one)
-                # Without the open world there is nothing to compare with.
-                stop.worth_keeping = stop.worth_keeping or one.job == jobs[0]
-                done(len(finished))
-        except Exception as error:
-            failure = error
-    if not stop.worth_keeping:
-        raise failure or KeyboardInterrupt
-    shown = {one.job: one.outcome for one in finished if one.outcome is not None}
-    cut = shown.get(jobs[1])
-    outcome = replace(
-        shown[jobs[0]], scenario=world, twin=None if cut is None else cut.weekly, failure=failure,
-        started=started, ended=datetime.now(UTC),
-    )  # fmt: skip
-    outcome.status = "failed" if failure else "complete" if len(finished) == len(jobs) else "interrupted"
-    return finished, outcome
+    say_where(place, quiet, mistake)
+    _conclude(outcome, f"{place} holds {found['runs_done']} of {found['runs']} runs", mistake)
 
 
 def _conclude(outcome: Outcome, done: str, mistake: Exception | None) -> None:
-    if isinstance(outcome.failure, ResultsError):
-        raise ResultsError(f"{outcome.failure}; {done}")
     if outcome.failure is not None:
-        raise outcome.failure
+        raise ResultsError(f"{outcome.failure}; {done}")
     if outcome.status == "interrupted":
         typer.echo(f"marketplace: interrupted; {done}", err=True)
         raise typer.Exit(INTERRUPTED)

@@ -20,8 +20,7 @@ from scipy import stats
 from typer.testing import CliRunner, Result
 
 from agents.policies import POLICIES
-from experiments import ablation
-from experiments.ablation import ALL, NONE, by_strength, effects, plan, verdict
+from experiments.ablation import ALL, NONE, arms, by_strength, design, effects, verdict
 from experiments.cli import app
 from experiments.reports import run_report
 from experiments.results import load_run
@@ -170,11 +169,19 @@ class TestRefusals:
         assert "odd.py, line 16, failed in week 7 with ZeroDivisionError" in said
         assert not Path("out").exists()
 
-    def test_a_later_failure_keeps_what_was_finished(self) -> None:
+    def test_a_later_failure_costs_that_run_only_and_resume_runs_it_again(self) -> None:
         own = policy("runs == 4 and 1 / 0")
         said = sentence("ablate", "small.toml", *own, "--workers", "1", "--out", "out")
-        assert said.endswith("; out holds 3 of 42 runs")
-        assert load_run("out", imports=True).provenance["status"] == "failed"
+        assert "odd.py, line 16, failed in week 7 with ZeroDivisionError" in said
+        assert said.endswith("; out holds 41 of 42 runs")
+        run = load_run("out", imports=True)
+        assert run.provenance["status"] == "failed"
+        assert [row["n"] for row in run.ablation["links"]] == [2] + [3] * 11
+        done("ablate", "small.toml", *own, "--workers", "1", "--out", "out", "--resume")
+        done("ablate", "small.toml", *policy("pass"), "--workers", "1", "--out", "whole")
+        again = load_run("out", imports=True)
+        assert again.provenance["status"] == "complete"
+        pd.testing.assert_frame_equal(again.ablation_runs, load_run("whole", imports=True).ablation_runs)
 
     def test_a_worker_that_dies(self) -> None:
         said = sentence("ablate", "small.toml", *policy("os._exit(1)"), "--workers", "2", "--out", "out")
@@ -183,13 +190,35 @@ class TestRefusals:
 
 class TestInterruption:
     def test_what_was_finished_is_kept(self) -> None:
-        own = policy("runs == 5 and os.kill(os.getpid(), signal.SIGINT)")
+        # The third of the worlds is the first once more, for its network.
+        own = policy("runs == 6 and os.kill(os.getpid(), signal.SIGINT)")
         said = sentence("ablate", "small.toml", *own, "--workers", "1", "--out", "out", code=130)
         assert said == "interrupted; out holds 4 of 42 runs"
         run = load_run("out", imports=True)
         assert run.provenance["status"] == "interrupted" and run.ablation["runs_done"] == 4
         assert [row["link"] for row in run.ablation["links"]] == list(LINKS[:2])
         assert run.twin is not None
+
+    def test_resume_finishes_the_rest_and_gives_what_an_undisturbed_one_gives(self) -> None:
+        own = policy("runs == 6 and os.kill(os.getpid(), signal.SIGINT)")
+        sentence("ablate", "small.toml", *own, "--seeds", "2", "--workers", "1", "--out", "out", code=130)
+        begun = Path("log").read_text().split().count("1")
+        done("ablate", "small.toml", *own, "--seeds", "2", "--workers", "1", "--out", "out", "--resume")
+        assert Path("log").read_text().split().count("1") - begun == 1 + 28 - 4  # the network's, and the rest
+        done("ablate", "small.toml", *own, "--seeds", "2", "--workers", "1", "--out", "whole")
+        for name in ("ablation.parquet", "weekly.parquet", "twin.parquet", "network.parquet", "ablation.json"):
+            assert Path("out", name).read_bytes() == Path("whole", name).read_bytes()
+
+    def test_resume_refuses_what_is_not_the_same(self) -> None:
+        done("ablate", "small.toml", "--seeds", "1", "--workers", "1", "--out", "out")
+        assert "it holds other arms" in sentence("ablate", "small.toml", "--weeks", "9", "--out", "out", "--resume")
+        more = ("--seeds", "2", "--workers", "1", "--out", "out", "--resume")
+        done("ablate", "small.toml", *more)
+        assert "holds 2 seeds" in sentence("ablate", "small.toml", "--seeds", "1", "--out", "out", "--resume")
+        Path("empty").mkdir()
+        Path("empty", "note").write_text("mine")
+        assert "it holds no ablation" in sentence("ablate", "small.toml", "--out", "empty", "--resume")
+        assert "nothing to resume" in sentence("ablate", "small.toml", "--resume")
 
     def test_before_the_open_world_is_whole_nothing_is_kept(self) -> None:
         own = policy("os.kill(os.getpid(), signal.SIGINT)")
@@ -263,11 +292,25 @@ class TestEffects:
         rows = [{"mean": mean} for mean in (0.1, None, -0.5, 0.3)]
         assert [row["mean"] for row in by_strength(rows)] == [-0.5, 0.3, 0.1, None]
 
-    def test_the_open_world_of_the_first_seed_is_first(self) -> None:
-        jobs = plan([4, 5])
-        assert [jobs[0].link, jobs[1].link] == [NONE, ALL] and jobs[0].seed == 4
-        assert len(set(jobs)) == 2 * (len(LINKS) + 2)
-        assert ablation.Job(1, ALL).shut == LINKS and ablation.Job(1, NONE).shut == ()
+    def test_every_arm_is_the_scenario_with_its_links_shut(self) -> None:
+        world = load_scenario("small.toml", {'flywheel.valves."price->experience".scale': 0.5})
+        worlds = arms(world)
+        assert list(worlds) == [NONE, ALL, *LINKS] and worlds[NONE] == world
+        for link in LINKS:
+            valves = worlds[link].flywheel.valves
+            assert {name for name, valve in valves.items() if valve.state == "shut"} == {link}
+            assert worlds[ALL].flywheel.valves[link].state == "shut"
+            assert valves["price->experience"].scale == 0.5
+        plan = design(worlds, 2)
+        assert len(plan) == 2 * 14 and [plan.seed(0, k) for k in range(2)] == [3, 4]
+
+    def test_links_that_are_shut_already_have_no_arm(self) -> None:
+        shut = {f'flywheel.valves."{link}".state': "shut" for link in LINKS[2:]}
+        assert list(arms(load_scenario("small.toml", shut))) == [NONE, ALL, *LINKS[:2]]
+        shut |= {f'flywheel.valves."{LINKS[0]}"': "shut"}
+        Path("shut.toml").write_text(load_scenario("small.toml", shut).to_toml())
+        assert "1 open links of 12" in sentence("ablate", "shut.toml", "--out", "out")
+        assert not Path("out").exists()
 
     def test_json_has_null_for_what_is_undefined(self) -> None:
         done("ablate", "small.toml", "--seeds", "1", "--workers", "1", "--out", "out")

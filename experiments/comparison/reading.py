@@ -1,0 +1,178 @@
+"""Arms that have been run: result folders read as one tidy table, a row a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.errors import ResultsError
+from experiments.folders import MARK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ARMS = 12  # of a sweep: with more, a table says nothing at a glance
+
+
+@dataclass
+class Arms:
+    """Runs of several arms.
+
+    Attributes
+    ----------
+    summary : DataFrame
+        A row per run: ``arm seed status`` and the indicators.
+    labels : list of str
+        Arms in their order.
+    weeks : int
+        Length of every run.
+    notes : list of str
+        What a reader must know.
+    """
+
+    summary: pd.DataFrame
+    labels: list[str]
+    weeks: int
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Part:
+    """What one folder, or several runs of one scenario, hold."""
+
+    where: str
+    summary: pd.DataFrame
+    labels: list[str]
+    weeks: int
+    sources: str
+    notes: list[str] = field(default_factory=list)
+
+
+def read_arms(folders: Sequence[Path]) -> Arms:
+    """Read result folders: run folders with a seed each, sweeps, comparisons, ablations.
+
+    Runs of scenarios that differ in nothing but the seed are one arm; every point of a sweep is an arm.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        In the order in which their arms shall stand.
+
+    Raises
+    ------
+    ResultsError
+        If a folder cannot be read, a sweep has too many points, or the runs are of different lengths.
+    """
+    import pandas as pd
+
+    runs = [folder for folder in folders if _kind(folder) == "run"]
+    parts = _run_parts(runs) + [_sweep_part(folder) for folder in folders if folder not in runs]
+    _tell_apart(parts)
+    weeks = {part.where: part.weeks for part in parts}
+    if len(set(weeks.values())) > 1:
+        said = ", ".join(f"{where} {number}" for where, number in weeks.items())
+        raise ResultsError(
+            f"the runs are of different lengths in weeks ({said}), so their last years are not of the same age: "
+            "run them again with the same --weeks"
+        )
+    notes = [note for part in parts for note in part.notes]
+    if len({part.sources for part in parts}) > 1:
+        where = ", ".join(part.where for part in parts)
+        notes.append(f"made with different sources or versions ({where}): a difference may be theirs")
+    summary = pd.concat([part.summary for part in parts], ignore_index=True)
+    return Arms(summary, [label for part in parts for label in part.labels], parts[0].weeks, notes)
+
+
+def _kind(folder: Path) -> str:
+    from experiments.results import _read_json
+
+    if not (folder / MARK).is_file():
+        raise ResultsError(f"{folder}: this is no results folder, because it holds no {MARK}")
+    return str(_read_json(folder / MARK).get("kind"))
+
+
+# -- runs --------------------------------------------------------------------------------------------------------
+
+
+def _run_parts(folders: Sequence[Path]) -> list[_Part]:
+    """Runs by scenario, whatever their seed."""
+    import pandas as pd
+
+    from experiments.comparison.arms import identity, labels_of
+    from experiments.results import load_run
+
+    groups: dict[str, list[Any]] = {}
+    for folder in folders:
+        run = load_run(folder)
+        groups.setdefault(identity(run.scenario), []).append(run)
+    labels = labels_of([group[0].scenario for group in groups.values()])
+    parts = []
+    for label, group in zip(labels, groups.values(), strict=True):
+        rows = [
+            {"arm": label, "seed": run.scenario.run.seed, "status": run.provenance["status"],
+             **{name: float("nan") if value is None else value for name, value in run.summary.items()}}
+            for run in group
+        ]  # fmt: skip
+        notes = [
+            f"{run.path}: this run is {run.provenance['status']}, so it is left out"
+            for run in group
+            if run.provenance["status"] != "complete"
+        ]
+        sources = sorted({_made_with(run.provenance) for run in group})
+        if len(sources) > 1:
+            notes.append(f"{label}: its runs were made with different sources or versions")
+        parts.append(_Part(label, pd.DataFrame(rows), [label], group[0].scenario.run.weeks, " ".join(sources), notes))
+    return parts
+
+
+def _made_with(provenance: dict[str, Any]) -> str:
+    """What a run was made with, as far as its folder says."""
+    return str((provenance.get("git"), sorted(provenance["versions"].items())))
+
+
+# -- sweeps, comparisons and ablations ---------------------------------------------------------------------------
+
+
+def _sweep_part(folder: Path) -> _Part:
+    from experiments.store.reading import load_results
+
+    results = load_results(folder)
+    points = results.points
+    if len(points) > MOST_ARMS:
+        raise ResultsError(
+            f"{folder} holds {len(points)} points, and a comparison takes up to {MOST_ARMS} arms: "
+            "`marketplace sensitivity` is for many"
+        )
+    names = [_point_label(row) for row in points.to_dict("records")]
+    summary = results.summary
+    arm = summary["point"].map(dict(zip(points.index, names, strict=True)))
+    summary = summary.drop(columns=[*points.columns, "run_id", "point", "replicate", "seconds"])
+    summary.insert(0, "arm", arm)
+    notes = []
+    failed, planned = int((summary["status"] != "complete").sum()), results.manifest.planned
+    if failed:
+        notes.append(f"{folder}: {failed} runs failed")
+    if len(summary) < planned:
+        notes.append(f"{folder}: {planned - len(summary)} of {planned} runs are still to be done")
+    said = results.provenance
+    return _Part(str(folder), summary, names, int(said["weeks"]), results.manifest.sources, notes)
+
+
+def _point_label(row: dict[Any, Any]) -> str:
+    if list(row) == ["arm"]:
+        return str(row["arm"])
+    last = [str(path).rpartition(".")[2] for path in row]
+    names = last if len(set(last)) == len(last) else [str(path) for path in row]
+    shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in row.values()]
+    return ", ".join(f"{name} = {value}" for name, value in zip(names, shown, strict=True)) or "base"
+
+
+def _tell_apart(parts: Sequence[_Part]) -> None:
+    """Put the folder before labels that several folders have."""
+    seen = [label for part in parts for label in part.labels]
+    for part in parts:
+        new = {label: f"{Path(part.where).name}: {label}" if seen.count(label) > 1 else label for label in part.labels}
+        part.summary["arm"] = part.summary["arm"].map(new)
+        part.labels = list(new.values())

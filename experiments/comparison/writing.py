@@ -1,0 +1,71 @@
+"""What a comparison leaves behind: ``comparison.json``, beside the runs or in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.folders import MARK
+
+if TYPE_CHECKING:
+    from experiments.comparison.comparison import Comparison
+    from experiments.comparison.reading import Arms
+
+COMPARISON = "comparison.json"
+RUNS = "runs.parquet"
+
+
+def write_comparison(found: Comparison, folder: Path) -> None:
+    """Put ``comparison.json`` into a folder, whole or not at all, in place of the one that stands there.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written.
+    """
+    from experiments.results import write_json
+    from experiments.store.shards import put_in_place
+
+    aside = folder / f".aside-{COMPARISON}"
+    write_json(aside, found.to_json())
+    put_in_place(aside, folder / COMPARISON)
+
+
+def write_read_comparison(found: Comparison, arms: Arms, sources: Sequence[Path], out: Path, force: bool) -> Path:
+    """Write the comparison of result folders as a folder of its own: the runs' summaries and what they say.
+
+    Parameters
+    ----------
+    found : Comparison
+        What the runs say.
+    arms : Arms
+        The runs.
+    sources : sequence of Path
+        The folders they were read from.
+    out : Path
+        Where to write.
+    force : bool
+        Whether a results folder that stands there is replaced.
+
+    Raises
+    ------
+    OSError
+        If something stands there, or the folder cannot be written.
+    """
+    from experiments.folders import whole_folder
+    from experiments.provenance import SCHEMA, git_state, machine, sha256, versions
+    from experiments.results import write_json
+
+    with whole_folder(out, force=force) as place:
+        arms.summary.to_parquet(place.aside / RUNS, index=False)
+        write_comparison(found, place.aside)
+        read = [{"folder": str(path.resolve()), "provenance_sha256": sha256(path / MARK)} for path in sources]
+        said = {
+            "schema": SCHEMA, "kind": "comparison", "status": "complete", "read": read, "arms": list(found.arms),
+            "weeks": arms.weeks, "written": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(),
+            "git": git_state(), "machine": machine(), "imports": [], "inputs": [],
+        }  # fmt: skip
+        write_json(place.aside / MARK, said)
+    return place.path
