@@ -8,12 +8,10 @@ Everything is computed from the results folder; nothing is loaded from elsewhere
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from html import escape
-from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -21,12 +19,14 @@ from experiments.files import write_whole
 from experiments.reports import charts, tables
 from experiments.reports.chart_loop import loop
 from experiments.reports.chart_network import CUSTOMERS, SELLERS, drawable, network
-from experiments.reports.chart_style import SMOOTH, YEAR, svg_text
+from experiments.reports.chart_style import SMOOTH, YEAR
+from experiments.reports.shell import Section, document, figure_block, note, paragraphs, warning
 from experiments.reports.words import Change, change, headline, moved, number, real_gap, span_of, twin_last
 from marketplace.flywheel import MEANING
 from marketplace.indicators import indicator_of
 
 NAME = "report.html"
+KIND = "marketplace simulation report"
 MAIN_PACKAGES = {
     "marketplace-simulator": "marketplace",
     "python": "Python",
@@ -34,15 +34,6 @@ MAIN_PACKAGES = {
     "numpy": "NumPy",
     "numba": "Numba",
 }
-
-
-class Section(NamedTuple):
-    """A numbered section: its title, what it says in a sentence, and its body in HTML."""
-
-    title: str
-    lead: str
-    body: str
-    kind: str = ""
 
 
 def write_report(folder: Path) -> Path:
@@ -74,34 +65,7 @@ def page(run: Any) -> str:
     else:
         sections.append(Section("Headline", "No week was finished, so there is nothing to report.", ""))
     sections.append(_provenance(run))
-    title = escape(run.scenario.name)
-    style = resources.files("experiments.reports").joinpath("report.css").read_text(encoding="utf-8")
-    body = "\n".join(_section(k, section) for k, section in enumerate(sections, start=1))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{title} – marketplace report</title>\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n"
-        f"<header><p>Marketplace simulation report</p><h1>{title}</h1>{_banner(run)}</header>\n"
-        f"<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
-
-
-def _section(k: int, section: Section) -> str:
-    lead = f'<p class="lead">{_prose(section.lead)}</p>' if section.lead else ""
-    name = f"{section.kind} section".strip()
-    head = f"<h2><span>{k}</span>{escape(section.title)}</h2>"
-    return f'<section class="{name}" id="s{k}">{head}{lead}{section.body}</section>'
-
-
-def _prose(text: str) -> str:
-    """Escape a sentence, and keep a number and its unit on one line."""
-    return re.sub(r"(?<=\d) (?=%|times|million|billion)", "&nbsp;", escape(text))
-
-
-def _figure(figure: Figure, prefix: str, alt: str, caption: str = "") -> str:
-    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><div role="img" aria-label="{escape(alt)}">{svg_text(figure, prefix)}</div>{below}</figure>'
+    return document(run.scenario.name, KIND, _banner(run), sections)
 
 
 def _status(run: Any) -> str:
@@ -117,7 +81,7 @@ def _banner(run: Any) -> str:
     words = (
         f"This run is marked {_status(run)}{why}: it lived {done:,} of {asked:,} weeks, and all figures are of those."
     )
-    return f'{description}<p class="warning">{escape(words)}</p>'
+    return description + warning(words)
 
 
 def _what_was_run(run: Any) -> Section:
@@ -138,11 +102,11 @@ def _what_was_run(run: Any) -> Section:
         ("Links shut one by one", _ablation_words(run)),
         ("Versions", _version_words(run.provenance)),
     ]
-    note = (
+    how = (
         f"How to read the figures: faint lines are weeks, strong lines their {SMOOTH}-week mean; dashed orange is the "
         "same world under the same luck with every link of the loop frozen. Undefined values are left blank (–)."
     )
-    return Section("What was run", "", tables.facts(pairs) + f'<p class="note">{escape(note)}</p>')
+    return Section("What was run", "", tables.facts(pairs) + note(how))
 
 
 def _twin_words(run: Any) -> str:
@@ -179,9 +143,7 @@ def _version_words(provenance: dict[str, Any]) -> str:
 
 def _headline(run: Any) -> Section:
     first, *rest = headline(run)
-    more = "".join(f"<p>{_prose(sentence)}</p>" for sentence in rest)
-    words = f'<div class="headline"><p>{_prose(first)}</p>{more}</div>'
-    return Section("Headline", "", words + tables.key_figures(run))
+    return Section("Headline", "", paragraphs(first, *rest) + tables.key_figures(run))
 
 
 def _sentences(run: Any, *parts: tuple[str, str] | tuple[str, str, bool]) -> str:
@@ -223,12 +185,13 @@ def _loop(run: Any) -> Section:
             "All arrows are equally wide."
         )
     caption += " Thin dashes: identities of the model, without a valve."
-    drawn = _figure(loop(labels, strength if measured else None), "loop", "The flywheel with its twelve links", caption)
+    wheel = loop(labels, strength if measured else None)
+    drawn = figure_block(wheel, "loop", "The flywheel with its twelve links", caption)
     return Section("The loop", lead, drawn + tables.link_table(run), "tall")
 
 
 def _simple(run: Any, title: str, make: Callable[[Any], Figure], prefix: str, lead: str, caption: str = "") -> Section:
-    return Section(title, lead, _figure(make(run), prefix, f"{title}: {lead}", caption))
+    return Section(title, lead, figure_block(make(run), prefix, f"{title}: {lead}", caption))
 
 
 def _growth(run: Any) -> Section:
@@ -274,7 +237,7 @@ def _sellers(run: Any) -> Section:
 def _network(run: Any) -> Section:
     title, edges = "The customer-seller network", run.network
     if edges is None or edges.empty:
-        return Section(title, "", '<p class="note">No ties were recorded in this run.</p>')
+        return Section(title, "", note("No ties were recorded in this run."))
     sellers, customers = edges.loc[edges["seller"] >= 0, "seller"].nunique(), edges["customer"].nunique()
     retail = int((edges["seller"] < 0).sum())
     lead = (
@@ -292,7 +255,7 @@ def _network(run: Any) -> Section:
         f"at most {CUSTOMERS} of their customers; ties to own retail are left out where there are third parties. "
         "The distributions are over all."
     )
-    return Section(title, lead, _figure(network(edges), "net", f"{title}: {lead}", caption))
+    return Section(title, lead, figure_block(network(edges), "net", f"{title}: {lead}", caption))
 
 
 def _money(run: Any) -> Section:
@@ -310,6 +273,5 @@ def _indicators(run: Any) -> Section:
 
 def _provenance(run: Any) -> Section:
     pairs = tables.flat(run.provenance)
-    note = "The complete scenario is scenario.toml in the same folder; marketplace replay makes the run again from it."
-    body = f'{tables.facts(pairs)}<p class="note">{note}</p>'
-    return Section("Provenance", "", body, "provenance")
+    how = "The complete scenario is scenario.toml in the same folder; marketplace replay makes the run again from it."
+    return Section("Provenance", "", tables.facts(pairs) + note(how), "provenance")
