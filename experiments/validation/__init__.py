@@ -1,0 +1,1 @@
+"""What real marketplaces show, measured in runs, and how near the model comes."""
