@@ -11,7 +11,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from experiments.commands import ablate, replay, run, scenarios
+from experiments.commands import (
+    ablate,
+    calibrate,
+    compare,
+    replay,
+    report,
+    run,
+    scenarios,
+    sensitivity,
+    sweep,
+    validate,
+)
 from experiments.errors import sentences
 
 DISTRIBUTION = "marketplace-simulator"
@@ -31,7 +42,12 @@ Examples:
   marketplace run tiny
   marketplace run amazon --twin --seed 7 --out results/first
   marketplace replay results/first
+  marketplace compare tiny --policy reinvest --policy dividend --seeds 20
   marketplace ablate tiny --seeds 5
+  marketplace sweep commission.toml --workers 2
+  marketplace sensitivity results/screening
+  marketplace calibrate bazaar --trials 200 --workers 2
+  marketplace validate amazon
   marketplace scenarios list
   marketplace new my-world.toml
   marketplace scenarios check my-world.toml
@@ -73,7 +89,14 @@ def marketplace(
 
 app.command(epilog="Example: marketplace run tiny --twin --set platform.commission=0.2")(run.run)
 app.command(epilog="Example: marketplace replay results/first")(replay.replay)
+app.command(epilog="Example: marketplace compare tiny --policy reinvest --policy dividend")(compare.compare)
 app.command(epilog="Example: marketplace ablate tiny --seeds 5")(ablate.ablate)
+app.command(epilog="Example: marketplace sweep commission.toml --workers 2 --out results/commission")(sweep.sweep)
+app.command(epilog="Example: marketplace merge results/whole results/part-1 results/part-2")(sweep.merge)
+app.command(epilog="Example: marketplace sensitivity results/screening --log")(sensitivity.sensitivity)
+app.command(epilog="Example: marketplace report results/commission")(report.report)
+app.command(epilog="Example: marketplace calibrate bazaar --trials 200 --workers 2")(calibrate.calibrate)
+app.command(epilog="Example: marketplace validate amazon --seeds 20 --workers 2")(validate.validate)
 app.add_typer(scenarios.scenarios, name="scenarios")
 app.command(epilog="Example: marketplace new my-world.toml")(scenarios.new)
 app.command(epilog="Example: marketplace diff amazon tiny")(scenarios.diff)

@@ -279,6 +279,8 @@ def load_run(folder: str | Path, *, imports: bool = False) -> RunFolder:
         If its scenario cannot be run by this version.
     """
     folder = Path(folder)
+    if (folder / "manifest.json").is_file() and not (folder / "weekly.parquet").is_file():
+        raise ResultsError(f"{folder} holds many runs, not one: experiments.load_results reads it")
     provenance = _read_provenance(folder)
     weekly = _read_table(folder, "weekly")
     if weekly is None or list(weekly.columns[:1]) != ["week"] or len(weekly) != provenance["weeks_done"]:

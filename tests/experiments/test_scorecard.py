@@ -124,7 +124,7 @@ class TestProgress:
         ("seconds", "said"), [(3.21, "3.2 s"), (59.4, "59 s"), (61, "1 min 01 s"), (7260, "2 h 01 min")]
     )
     def test_time(self, seconds: float, said: str) -> None:
-        assert progress._time(seconds) == said
+        assert progress.time_in_words(seconds) == said
 
     def test_the_bar_on_a_terminal(self, tmp_path: Path) -> None:
         import os
