@@ -302,10 +302,10 @@ class Table:
         count = operator.index(count)
         if count < 0:
             raise ValueError(f"The number of rows to append cannot be negative; {count} was given.")
-        settable = self.declared.keys() - {"alive"}
         for name in values:
-            if name not in settable:
-                raise TypeError(f"{self.record.__name__} cannot be given {name!r}: {nearest(name, settable)}")
+            if name not in self.declared or name == "alive":
+                hint = nearest(name, self.declared.keys() - {"alive"})
+                raise TypeError(f"{self.record.__name__} cannot be given {name!r}: {hint}")
         columns = {
             name: col.shaped(values[name], count, self._length(col)) if name in values else col.default
             for name, col in self.declared.items()

@@ -44,10 +44,10 @@ class Listings(NamedTuple):
     place: Floats
 
 
-def traits_of(model: MarketplaceModel, week: int, count: int) -> Traits:
-    """Draw the traits of the ``count`` sellers or candidates of a week."""
+def traits_of(model: MarketplaceModel, week: Ints, number: Ints) -> Traits:
+    """Draw the traits of sellers or candidates by week of candidacy and number in that week, (n,) each."""
     settings, seed = model.scenario.sellers, model.seed
-    key = child_keys(KIND_SELLER, np.full(count, week), np.arange(count))
+    key = child_keys(KIND_SELLER, week, number)
     u, more = draws(seed, SELLER, key), draws(seed, SELLER_MORE, key)
     z = normals(u[:, :3])
     listings = np.rint(settings.listings * np.exp(settings.listings_sd * z[:, 2]))
@@ -129,8 +129,9 @@ def open_sellers(
     model.ledger.pay(SELLERS, OUTSIDE, "cost of entry", entry_cost * chosen.size)
     where = np.full(model.sellers.size, -1)
     where[: chosen.size] = rows  # row of each owner
+    home = traits.home[chosen][listings.owner]
     for m in range(model.platforms.size):
-        on = (traits.home[chosen][listings.owner] < 0) | (traits.home[chosen][listings.owner] == m)
+        on = (home < 0) | (home == m)
         if on.any():
             put_up(model, rows[listings.owner[on]], m, Listings(*(part[on] for part in listings)))
     return rows

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.chance import DELIVERY, draw, normal
-from agents.compiled import block_loop, loop
+from agents.compiled import block_loop, loop, rule
 from agents.customer import chance_of_return
 from marketplace.search import BLOCK, Visits
 
@@ -148,20 +148,17 @@ def tally_returns(offer, outcome, returned, units):  # type: ignore[no-untyped-d
             units[offer[order]] += 1
 
 
-def base_stock(forecast: Floats, weeks: float, safety: float) -> Ints:
-    """Return base-stock levels: demand over the protection interval plus ``safety`` of its Poisson sd, at least 1.
+@rule
+def base_stock(forecast, weeks, safety):  # type: ignore[no-untyped-def]
+    """Return the base-stock level: demand over the protection interval plus ``safety`` of its Poisson sd, at least 1.
 
-    Parameters
-    ----------
-    forecast : (n,) float64
-        Units per week.
-    weeks : float
-        Lead time plus the review period of one week.
+    ``forecast`` is in units per week; ``weeks`` is the lead time plus the review period of one week.
     """
     mean = forecast * weeks
-    return np.maximum(1, np.ceil(mean + safety * np.sqrt(mean))).astype(np.int64)
+    return max(1, int(math.ceil(mean + safety * math.sqrt(mean))))
 
 
-def aged(stock: Ints, rate: float, u: Floats) -> Ints:
+@rule
+def aged(stock, rate, u):  # type: ignore[no-untyped-def]
     """Return units lost to ageing: ``stock x rate`` in expectation, whole units by a keyed uniform."""
-    return np.minimum(stock, np.floor(stock * rate + u).astype(np.int64))
+    return min(stock, int(math.floor(stock * rate + u)))

@@ -19,13 +19,15 @@ from agents.policies import CAPABILITIES, PlatformPolicy, policy_named
 from agents.population import ColumnModel
 from agents.pricing import SellerPricing, pricing_named
 from agents.seller import Seller
-from marketplace import births, indicators, operations, selling, week
+from marketplace import births, indicators, operations, order_record, selling, stocking, week
 from marketplace.assortment import Assortment
+from marketplace.candidates import Cohort
 from marketplace.collector import WeeklyCollector
 from marketplace.flywheel import Flywheel
 from marketplace.ledger import OUTSIDE, PLATFORMS, Ledger
 from marketplace.scenario import Scenario, default_scenario, load_scenario
-from marketplace.search import BLOCK, Log, Taste, empty_log, empty_visits, first_rows
+from marketplace.search import BLOCK, Taste, empty_visits
+from marketplace.search_log import Log, empty_log, first_rows
 from marketplace.social import social_graph, with_isolated
 
 if TYPE_CHECKING:
@@ -198,6 +200,7 @@ class MarketplaceModel(ColumnModel):
         for m in range(self.platforms.size):
             births.put_up_retail(self, m)
         self.has_opened = False
+        self.cohort: Cohort | None = None
         self.open_marketplace()
 
     def _make_instruments(self) -> None:
@@ -280,7 +283,7 @@ class MarketplaceModel(ColumnModel):
 
     def orders(self) -> pd.DataFrame:
         """Every order, where ``run.record_orders`` asks for them; see DESIGN for the columns. Ids are permanent."""
-        return week.order_table(self, self._orders)
+        return order_record.order_table(self, self._orders)
 
     def purchase_network(self) -> nx.Graph:
         """Customers and sellers, linked by the strongest ties, or by all purchases where orders are recorded."""
@@ -314,7 +317,8 @@ class MarketplaceModel(ColumnModel):
         """Let the first third-party sellers in, in the week the marketplace opens (or at launch)."""
         if not self.has_opened and max(self.week, 1) >= self.opens.min():
             self.has_opened = True
-            traits = births.traits_of(self, 0, self.scenario.sellers.count)
+            founders = np.arange(self.scenario.sellers.count)
+            traits = births.traits_of(self, np.zeros_like(founders), founders)
             even = self.scenario.sellers.layout == "even"
             listings = (
                 births.even_listings(self, traits.listings)
@@ -348,20 +352,16 @@ class MarketplaceModel(ColumnModel):
         own = rules.own_handling_cost + rules.shipping_cost
         return np.where(mode == PLATFORM, self.platforms.columns.fulfilment_fee[platform], own)
 
-    def unit_cost_of(self, rows: Ints) -> Floats:
-        """Full cost of one sold unit of third-party offers, in currency, (n,)."""
-        c = self.offers.columns
-        return np.asarray(c.cost[rows] + self.fulfilment_cost(c.mode[rows], c.platform[rows]))
-
     def break_even(self, cost: Floats, mode: npt.NDArray[np.int8], seller: Ints, platform: Ints) -> Floats:
         """Price at which a sale neither earns nor loses, in currency, (n,)."""
         return np.asarray((cost + self.fulfilment_cost(mode, platform)) / self.keep(seller, platform))
 
-    def promised_days(self, mode: npt.NDArray[np.int8], platform: Ints) -> Floats:
-        """Promised delivery days by fulfilment mode and platform, (n,)."""
-        rules = self.scenario.fulfilment
-        median = np.where(mode == OWN, rules.own_delivery_days, self.median_days[platform])
-        return np.asarray(rules.promise * median)
+    def promises(self) -> Floats:
+        """Promised delivery days, (platforms, modes)."""
+        rules, days = self.scenario.fulfilment, np.empty((self.platforms.size, 2))
+        days[:, OWN] = rules.own_delivery_days
+        days[:, PLATFORM] = self.median_days
+        return rules.promise * days
 
     def retail_price(self, m: int) -> float:
         """Mean price of platform m's own range over price level; NaN without one."""
@@ -381,7 +381,7 @@ class MarketplaceModel(ColumnModel):
         """Append offers and give each its first stock, paid by its owner as far as its cash goes. Returns rows."""
         rows = self.offers.append(count, **values)
         stock = 0 if self.to_order else max(1, self.scenario.fulfilment.base_stock)
-        bought = selling.afford(self, rows, np.full(count, stock, np.int64))
+        bought = stocking.buy(self, rows, np.full(count, stock, np.int64))
         self.offers.columns.stock[rows] = bought
         self.ledger.goods["received"] += int(bought.sum())
         return rows

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.offer import PLATFORM
 from agents.platform import capability_level, learned_cost, speed_premium
 from agents.plugins import PluginError
 from agents.policies import CAPABILITIES, Books, Decision
@@ -16,31 +15,57 @@ from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS, total
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel
     from marketplace.sections import Platform
-    from marketplace.selling import Sales
 
 Floats = npt.NDArray[np.float64]
 
 SMOOTHING = 0.9  # weight of the old value in a platform's view of its own volume, demand and cost: ten weeks
 
 
+class Takings(NamedTuple):
+    """What `marketplace.sales` adds up of a week's sales; each (platforms,), in currency or units."""
+
+    commission: Floats
+    fees: Floats
+    third_party_gmv: Floats
+    retail_gmv: Floats
+    retail_refunds: Floats
+    retail_cost: Floats
+    retail_units: Floats
+    price_cuts: Floats
+    orders: Floats
+    fulfilled: Floats
+
+
 class WeekBooks:
-    """The platforms' figures of one week; each (platforms,) float64, in currency or units."""
+    """The platforms' figures of one week; each (platforms,) float64, in currency or units.
+
+    Attributes
+    ----------
+    takings : Takings
+        Some of the figures, the very same arrays, as one argument for a loop.
+    """
 
     FIELDS = (
-        "commission", "fees", "third_party_gmv", "retail_gmv", "retail_refunds", "retail_cost", "retail_units",
-        "price_cuts", "orders", "fulfilled", "handling", "speed", "capacity", "shipping", "overhead", "ageing",
+        *Takings._fields, "handling", "speed", "capacity", "shipping", "overhead", "ageing",
         "holding", "bonuses", "surplus", "spent", "dividend", "revenue", "margin", "searches", "failed", "visits",
         "late", "delivered", "demanded", "returned", "days",
     )  # fmt: skip
 
     def __init__(self, platforms: int) -> None:
-        for name in self.FIELDS:
-            setattr(self, name, np.zeros(platforms))
+        self.__setstate__(np.zeros((len(self.FIELDS), platforms)))
+
+    def __getstate__(self) -> Floats:
+        return self._figures
+
+    def __setstate__(self, figures: Floats) -> None:
+        self._figures = figures
+        for name, each in zip(self.FIELDS, figures, strict=True):
+            setattr(self, name, each)
+        self.takings = Takings(*(getattr(self, name) for name in Takings._fields))
 
     def clear(self) -> None:
         """Begin a new week."""
-        for name in self.FIELDS:
-            getattr(self, name)[:] = 0.0
+        self._figures[:] = 0.0
 
     if TYPE_CHECKING:
 
@@ -53,27 +78,10 @@ def launch_unit_cost(platform: Platform, shipping: float) -> float:
     return platform.handling_cost + capacity + shipping
 
 
-def settle_retail(model: MarketplaceModel, sales: Sales) -> None:
-    """Move the money of the platforms' own sales, and of the parcels they ship."""
-    offers, books, ledger = model.offers.columns, model.books, model.ledger
-    count = model.platforms.size
-    own = np.flatnonzero(~sales.third_party)
-    platform = offers.platform[sales.rows[own]]
-    kept = sales.cost[own] - offers.cost[sales.rows[own]] * sales.returned[own] * (not model.to_order)
-    books.retail_gmv[:] = np.bincount(platform, sales.taken[own], count)
-    books.retail_refunds[:] = np.bincount(platform, sales.refunded[own], count)
-    books.retail_cost[:] = np.bincount(platform, kept, count)
-    books.retail_units[:] = np.bincount(platform, sales.sold[own], count)
-    cut = (offers.regular_price - offers.price)[sales.rows[own]] * sales.sold[own]
-    books.price_cuts[:] = np.bincount(platform, cut, count)
+def count_retail(model: MarketplaceModel) -> None:
+    """Smooth what platforms sell of their own."""
     weight = SMOOTHING if model.week > 1 else 0.0
-    model.retail_volume[:] = weight * model.retail_volume + (1.0 - weight) * books.retail_units
-    ledger.pay(CUSTOMERS, PLATFORMS, "sales", sales.taken[own])
-    ledger.pay(PLATFORMS, CUSTOMERS, "refunds", sales.refunded[own])
-    model.platforms.columns.cash += books.retail_gmv - books.retail_refunds
-    shipped = offers.mode[sales.rows] == PLATFORM
-    books.fulfilled[:] = np.bincount(offers.platform[sales.rows[shipped]], sales.sold[shipped], count)
-    books.orders[:] = np.bincount(offers.platform[sales.rows], sales.sold, count)
+    model.retail_volume[:] = weight * model.retail_volume + (1.0 - weight) * model.books.retail_units
 
 
 def learn(model: MarketplaceModel) -> None:

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import BROWSE, DISRUPTION, MARKET, VISIBLE, child_keys, draws
+from agents.chance import BROWSE, DISRUPTION, draws
 from agents.customer import ACTIVE
 from agents.offer import OWN, PLATFORM
 from agents.policies import CAPABILITIES
-from agents.seller import reputation
-from marketplace import adoption, entrants, fulfilment, indicators, operations, search, selling
+from marketplace import (
+    adoption,
+    entrants,
+    fulfilment,
+    indicators,
+    operations,
+    order_record,
+    panel,
+    repricing,
+    sales,
+    search,
+    search_log,
+    selling,
+    shelf,
+    stocking,
+)
 from marketplace import experience as experiences
 from marketplace.ledger import mean
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from marketplace.model import MarketplaceModel
 
 Floats = npt.NDArray[np.float64]
@@ -44,12 +56,10 @@ def begin(model: MarketplaceModel) -> None:
 
 def prepare(model: MarketplaceModel) -> None:
     """Before week 1: draw the fixed basket of needs, and read the launch utility that scores refer to."""
-    panel = model.scenario.search.panel
-    u = draws(model.seed, MARKET, child_keys(0, np.full(panel, 1), np.arange(panel)))
-    model.panel_category, model.panel_place = search.places_of(u, model.taste)
+    panel.draw_panel(model)
     perceive_capabilities(model)
-    lay_shelf(model)
-    model.reference = read_panel(model)[:, 3] - model.scenario.experience.reference_gap
+    shelf.lay_shelf(model)
+    model.reference = panel.read_shelf(model)[:, 3] - model.scenario.experience.reference_gap
     for valve in model.flywheel.values():
         valve.reset()
     customers = model.customers.columns
@@ -105,86 +115,6 @@ def perceive_capabilities(model: MarketplaceModel) -> None:
     model.kept_share = 1.0 - scenario.experience.service_recovery * service
 
 
-def lay_shelf(model: MarketplaceModel) -> None:
-    """Lay out the week's shelf, read it with the fixed basket, and let the valves on it act."""
-    scenario, offers = model.scenario, model.offers
-    c = offers.columns
-    c.promised_days[:] = model.promised_days(c.mode, c.platform)
-    base, rank = utilities(model)
-    count = model.platforms.size
-    shelf = search.empty_shelf(len(offers), count * scenario.market.categories)
-    shelf = shelf._replace(position=np.empty(max(1, offers.size), np.int32))
-    laid = search.fill_shelf(
-        offers.order, c.stock, model.to_order, visible(model), c.platform, c.category, c.place, c.price, base, rank,
-        c.seller, model.level, scenario.market.categories, shelf,
-    )  # fmt: skip
-    model.shelf = shelf._replace(
-        place=shelf.place[:laid], base=shelf.base[:laid], price=shelf.price[:laid], rank=shelf.rank[:laid],
-        seller=shelf.seller[:laid], row=shelf.row[:laid],
-    )  # fmt: skip
-    model.panel_now = read_panel(model)
-    week, wheel = model.week, model.flywheel
-    wheel["price->experience"].perceive(model.panel_now[:, 0], week)
-    wheel["selection->experience"].perceive(model.panel_now[:, 1], week)
-    wheel["delivery->experience"].perceive(model.panel_now[:, 2], week)
-    bend_shelf(model)
-
-
-def utilities(model: MarketplaceModel) -> tuple[Floats, Floats]:
-    """Return utility but for price and mismatch, and rank but for relevance, of every row of offers."""
-    scenario, c, s, p = model.scenario, model.offers.columns, model.sellers.columns, model.platforms.columns
-    weight, prior = scenario.experience.reputation_weight, scenario.experience.reputation_prior
-    known = reputation(
-        np.concatenate((s.stars, p.stars)), np.concatenate((s.reviews, p.reviews)), weight, prior
-    )
-    who = np.where(c.seller >= 0, c.seller, model.sellers.size - 1 - c.seller)
-    standing = scenario.choice.rho * known[who]
-    base = c.quality - scenario.choice.delta * c.promised_days + standing
-    settings = scenario.search
-    rank = settings.reputation * standing - settings.price * scenario.choice.alpha * c.price / model.level[c.category]
-    bids = np.concatenate((s.ad_bid, np.zeros(model.platforms.size)))
-    rank = rank + np.where(c.seller < 0, settings.own_brand_boost, settings.bids * bids[who])
-    return base, rank
-
-
-def visible(model: MarketplaceModel) -> npt.NDArray[np.bool_]:
-    """Which offers search may see: all, or the share of third-party offers that sellers->selection lets through."""
-    c = model.offers.columns
-    third = model.offers.third_party
-    seen = np.ones(model.offers.size, np.bool_)
-    seen[third] = model.opens[c.platform[third]] <= max(model.week, 1)  # listed, but not for sale before its date
-    stocked = third[seen[third] & (model.to_order | (c.stock[third] > 0))]
-    count = np.bincount(c.platform[stocked], minlength=model.platforms.size).astype(np.float64)
-    valve = model.flywheel["sellers->selection"]
-    valve.perceive(count, model.week)
-    if valve.bends:
-        valve.hold_below(count)  # offers can be hidden, not made up
-        u = draws(model.seed, VISIBLE, c.key[third])[:, 0]
-        seen[third] &= u < valve.factor[c.platform[third]]
-    return seen
-
-
-def read_panel(model: MarketplaceModel) -> Floats:
-    """Read the shelf with the fixed basket; (platforms, 4): price index, distance, promised days, inclusive value."""
-    out = np.empty((model.platforms.size, 4))
-    search.read_panel(
-        model.panel_category, model.panel_place, model.scenario.choice.alpha, model.shelf,
-        model.offers.columns.promised_days, model.rules, model.scenario.market.categories, out,
-    )  # fmt: skip
-    return out
-
-
-def bend_shelf(model: MarketplaceModel) -> None:
-    """Let prices and promised days be perceived through their valves; nothing to do where both are open."""
-    price, days = model.flywheel["price->experience"], model.flywheel["delivery->experience"]
-    shelf, c = model.shelf, model.offers.columns
-    if price.bends:
-        shelf.price[:] *= price.factor[c.platform[shelf.row]]
-    if days.bends:
-        platform = c.platform[shelf.row]
-        shelf.base[:] -= model.scenario.choice.delta * c.promised_days[shelf.row] * (days.factor[platform] - 1.0)
-
-
 def people_of(model: MarketplaceModel) -> search.People:
     """The customers' columns that a search reads."""
     c = model.customers.columns
@@ -196,7 +126,7 @@ def people_of(model: MarketplaceModel) -> search.People:
 
 def visit_and_choose(model: MarketplaceModel) -> None:
     """Needs arise; customers pick a platform, search, and choose one offer or none. Some searches are logged."""
-    lay_shelf(model)
+    shelf.lay_shelf(model)
     scenario, wheel, books = model.scenario, model.flywheel, model.books
     seen = search.Perception(
         wheel["selection->experience"].factor,
@@ -211,10 +141,10 @@ def visit_and_choose(model: MarketplaceModel) -> None:
         model.visits.filled.size, seed, model.week, model.searches_each, log_share, model.rules, seller, model.level,
         people, model.taste, model.shelf, seen, model.visits, model.raw_log,
     )  # fmt: skip
-    logged = search.close_log(
+    logged = search_log.close_log(
         model.raw_log, model.whole_log, model.rules.outside / model.rules.mu, model.rules.shown
     )
-    model.log = search.first_rows(model.whole_log, logged)
+    model.log = search_log.first_rows(model.whole_log, logged)
     model.searches_last_week = float(model.visits.filled.sum())
     count_visits(model)
     p = model.platforms.columns
@@ -261,7 +191,7 @@ def fulfil(model: MarketplaceModel) -> None:
     model.week_orders, model.tally = orders, tally
     model.price_paid = c.price[orders.offer]
     if model.to_order:
-        selling.procure_to_order(model, np.bincount(orders.offer, minlength=model.offers.size))
+        stocking.procure_to_order(model, np.bincount(orders.offer, minlength=model.offers.size))
     fulfilment.meet_stock(
         seed, model.week, key, orders.customer, orders.offer, orders.outcome, c.stock, tally.demanded, tally.sold
     )
@@ -273,7 +203,7 @@ def fulfil(model: MarketplaceModel) -> None:
     )  # fmt: skip
     fulfilment.tally_returns(orders.offer, orders.outcome, orders.returned, tally.returned)
     count_deliveries(model)
-    selling.take_back(model, tally)
+    stocking.take_back(model, tally)
 
 
 def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats, Floats]:
@@ -387,15 +317,14 @@ def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_al
 
 def sellers_act(model: MarketplaceModel) -> None:
     """Books, prices, stock, who ships, where to list, exit; then entrants weigh the market and come in."""
-    model.sales = selling.sales_of(model, model.tally)
-    selling.settle(model, model.sales)
-    operations.settle_retail(model, model.sales)
-    keep_orders(model)
-    selling.age(model)
+    sales.settle(model, model.tally)
+    operations.count_retail(model)
+    order_record.keep_orders(model)
+    stocking.age(model)
     selling.pay_running_costs(model)
     model.seller_surplus = float(model.sellers.columns.profit.sum())
-    selling.reprice(model)
-    selling.restock(model, model.tally)
+    repricing.reprice(model)
+    stocking.restock(model, model.tally)
     selling.choose_modes(model)
     selling.relist(model)
     model.exits = selling.leave(model)
@@ -421,55 +350,6 @@ def platforms_act(model: MarketplaceModel) -> None:
 def measure(model: MarketplaceModel) -> None:
     """One row of indicators; the flywheel's link values."""
     model.record(indicators.measure(model))
-
-
-def keep_orders(model: MarketplaceModel) -> None:
-    """Keep the week's orders where the scenario records them."""
-    if not model.scenario.run.record_orders or model.week_orders.offer.size == 0:
-        return
-    orders, c = model.week_orders, model.offers.columns
-    rows = orders.offer
-    seller = c.seller[rows].astype(np.int64)
-    ids = model.sellers.columns.unique_id
-    model._orders.append({
-        "week": np.full(rows.size, model.week, np.int32),
-        "customer": model.customers.columns.unique_id[orders.customer],
-        "seller": np.where(seller >= 0, ids[np.maximum(seller, 0)] if ids.size else -1, seller),
-        "platform": c.platform[rows],
-        "category": c.category[rows],
-        "offer": rows.astype(np.int64),
-        "units": (orders.outcome == fulfilment.DELIVERED).astype(np.int32),
-        "price": model.price_paid,
-        "fulfilment": c.mode[rows],
-        "promised_days": c.promised_days[rows],
-        "delivery_days": np.where(orders.outcome == fulfilment.DELIVERED, orders.days, math.nan),
-        "late": orders.late.astype(np.bool_),
-        "returned": orders.returned.astype(np.bool_),
-        "stars": model.stars_given.copy(),
-    })  # fmt: skip
-
-
-def order_table(model: MarketplaceModel, weeks: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row per order placed; units is 0 where it met no stock, stars are missing without a review.
-
-    Raises
-    ------
-    ValueError
-        If the scenario does not record orders.
-    """
-    import pandas as pd
-
-    if not model.scenario.run.record_orders:
-        raise ValueError("orders() needs run.record_orders = true in the scenario; it is false.")
-    names = ("week", "customer", "seller", "platform", "category", "offer", "units", "price", "fulfilment",
-             "promised_days", "delivery_days", "late", "returned", "stars")  # fmt: skip
-    columns = {n: np.concatenate([w[n] for w in weeks]) if weeks else np.empty(0) for n in names}
-    frame = pd.DataFrame(columns)
-    frame["platform"] = pd.Categorical.from_codes(frame["platform"].astype(int), model.platform_names)
-    frame["fulfilment"] = pd.Categorical.from_codes(frame["fulfilment"].astype(int), ["own", "platform"])
-    frame["stars"] = frame["stars"].astype("Int8").mask(frame["stars"] == 0)
-    frame.insert(0, "order_id", np.arange(len(frame)))
-    return frame
 
 
 assert OWN == 0 and PLATFORM == 1  # the tables of delivery terms are indexed by mode
