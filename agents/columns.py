@@ -96,6 +96,10 @@ class Column:
         target = self.dtype
         if given.dtype == target:
             return given
+        if given.dtype.kind in "bi" and target.kind == "i":  # the commonest case needs no guard against what may go wrong
+            stored = given.astype(target)
+            if (stored == given).all():
+                return stored
         fits = target.kind == "O" or (target.kind == "f" and given.dtype.kind in "biuf")
         with np.errstate(invalid="ignore", over="raise"):
             try:
@@ -396,5 +400,6 @@ class Table:
         self._rows = None
         for name, array in self._arrays.items():
             trimmed = array[: self.size]
-            trimmed.flags.writeable = not self.declared[name].readonly
+            if self.declared[name].readonly:
+                trimmed.flags.writeable = False
             self.columns.__dict__[name] = trimmed

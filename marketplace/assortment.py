@@ -34,6 +34,7 @@ class Assortment(Table):
         self._order: Ints | None = None
         self._groups: tuple[npt.NDArray[np.int32], int] | None = None
         self._third_party: Ints | None = None
+        self._third_party_on: dict[int, tuple[int, int]] = {}
         self._retail: dict[int, Ints] = {}
 
     def append(self, count: int, **values: ArrayLike) -> Ints:
@@ -73,6 +74,14 @@ class Assortment(Table):
         if self._third_party is None:
             self._third_party = self.rows[self.columns.seller[self.rows] >= 0]
         return self._third_party
+
+    def third_party_on(self, platform: int) -> tuple[int, int]:
+        """How many living offers third parties have on a platform, and how many sellers they are."""
+        if platform not in self._third_party_on:
+            rows = self.third_party[self.columns.platform[self.third_party] == platform]
+            sellers = int(np.count_nonzero(np.bincount(self.columns.seller[rows])))
+            self._third_party_on[platform] = rows.size, sellers
+        return self._third_party_on[platform]
 
     def retail(self, platform: int) -> Ints:
         """Living rows of a platform's own range."""

@@ -82,7 +82,7 @@ def gather_orders(visits: Visits, each: int) -> tuple[Orders, Ints]:
 def meet_stock(seed, week, key, customer, offer, outcome, stock, demanded, sold):  # type: ignore[no-untyped-def]
     """Fill orders from stock. Where an offer is short, those with the lowest keyed priority are served.
 
-    ``stock`` is reduced by what is sold.
+    ``stock`` is reduced by what is sold. Returns units sold.
     """
     short = 0
     for order in range(offer.size):
@@ -110,42 +110,70 @@ def meet_stock(seed, week, key, customer, offer, outcome, stock, demanded, sold)
             sold[row] += 1
         else:
             outcome[order] = STOCKOUT
+    units = 0
     for order in range(offer.size):
         if outcome[order] == DELIVERED:
             stock[offer[order]] -= 1
+            units += 1
+    return units
 
 
 @block_loop
 def deliver(  # type: ignore[no-untyped-def]
-    first_block, last_block, seed, week, key, orders, median, promised, spread, quality, rules,
+    first_block, last_block, seed, week, key, orders, platform, mode, quality, promised, median, spread, usual_quality,
+    rules,
 ):  # fmt: skip
     """Draw delivery days, lateness and returns of the orders that were filled.
 
     Parameters
     ----------
-    median, promised, spread, quality : (offers.size,) float64
-        Median days (disruptions included), promised days, sd of log days, quality less the mean.
+    platform, mode, quality, promised : (offers.size,)
+        Columns of the offers.
+    median, spread : (platforms, modes) float64
+        Median days (disruptions included) and sd of log days.
     """
     for block in range(first_block, last_block):
         for order in range(block * BLOCK, min(orders.offer.size, (block + 1) * BLOCK)):
             if orders.outcome[order] == DELIVERED:
                 row = orders.offer[order]
                 u_days, _, u_return, _ = draw(seed, DELIVERY, key[orders.customer[order]], week)
-                took = median[row]
-                if spread[row] > 0.0 and took > 0.0:
-                    took *= math.exp(spread[row] * normal(u_days))
+                took = median[platform[row], mode[row]]
+                if spread[platform[row], mode[row]] > 0.0 and took > 0.0:
+                    took *= math.exp(spread[platform[row], mode[row]] * normal(u_days))
                 orders.days[order] = took
                 orders.late[order] = 1 if took > promised[row] else 0
-                if u_return < chance_of_return(orders.distance[order], -quality[row], rules):
+                if u_return < chance_of_return(orders.distance[order], -(quality[row] - usual_quality), rules):
                     orders.returned[order] = 1
 
 
 @loop
-def tally_returns(offer, outcome, returned, units):  # type: ignore[no-untyped-def]
-    """Count the units that came back, by offer."""
-    for order in range(offer.size):
-        if outcome[order] == DELIVERED and returned[order] != 0:
-            units[offer[order]] += 1
+def count_orders(orders, platform, units_returned, demanded, delivered, late, returned, days, stays):  # type: ignore[no-untyped-def]
+    """Count the week's orders by platform, and by offer the units that came back. Returns how many did.
+
+    Parameters
+    ----------
+    units_returned : (offers.size,) int64, out
+    demanded, delivered, late, returned, days : (platforms,) float64, out
+        Added to; ``days`` is the sum over delivered orders.
+    stays : (orders,) bool, out
+        Whether an order was delivered and did not come back.
+    """
+    units = 0
+    for order in range(orders.offer.size):
+        row = orders.offer[order]
+        m = platform[row]
+        demanded[m] += 1.0
+        stays[order] = orders.outcome[order] == DELIVERED and orders.returned[order] == 0
+        if orders.outcome[order] != DELIVERED:
+            continue
+        delivered[m] += 1.0
+        late[m] += orders.late[order]
+        days[m] += orders.days[order]
+        if orders.returned[order] != 0:
+            returned[m] += 1.0
+            units_returned[row] += 1
+            units += 1
+    return units
 
 
 @rule

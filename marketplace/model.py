@@ -24,7 +24,7 @@ from marketplace.assortment import Assortment
 from marketplace.candidates import Cohort
 from marketplace.collector import WeeklyCollector
 from marketplace.flywheel import Flywheel
-from marketplace.ledger import OUTSIDE, PLATFORMS, Ledger
+from marketplace.ledger import OUTSIDE, PLATFORMS, Ledger, mean
 from marketplace.scenario import Scenario, default_scenario, load_scenario
 from marketplace.search import BLOCK, Taste, empty_visits
 from marketplace.search_log import Log, empty_log, first_rows
@@ -143,12 +143,16 @@ class MarketplaceModel(ColumnModel):
         self.ledger.pay(OUTSIDE, PLATFORMS, "platforms' capital", self.platforms.columns.cash)
         self.platform_names = [p.name for p in settings]
         self.commission: Floats = np.array([p.commission for p in settings])
+        self.overhead: Floats = np.array([p.overhead for p in settings])
+        self.overhead_share: Floats = np.array([p.overhead_share for p in settings])
         self.books = operations.WeekBooks(count)
         self.capacity_orders: list[list[tuple[int, float]]] = [[] for _ in settings]
         self.retail_volume = np.zeros(count)
         self.median_days = np.full(count, self.scenario.fulfilment.delivery_days)
         self.error_share = np.ones(count)
         self.capability = np.zeros((count, len(CAPABILITIES)))
+        self.capability_scale = np.array([[p.capability_scale] for p in settings])
+        self.capability_gain = np.array([(p.delivery_gain, p.spread_gain, p.data_gain) for p in settings])
 
     def _make_customers(self) -> None:
         scenario = self.scenario
@@ -217,7 +221,7 @@ class MarketplaceModel(ColumnModel):
         self._orders: list[dict[str, Any]] = []
         self.entries = self.exits = self.referred = self.repeats = 0
         self.retention = self.mean_stars = math.nan
-        self.consumer_surplus = self.seller_surplus = 0.0
+        self.consumer_surplus = self.expected_surplus = self.seller_surplus = 0.0
         self.margin_per_customer = self.smoothed_churn = 0.0
         self.mean_satisfaction = np.full(count, scenario.experience.launch_satisfaction)
         self.lapse_counts: Ints = np.zeros(4, np.int64)
@@ -369,7 +373,7 @@ class MarketplaceModel(ColumnModel):
         if rows.size == 0:
             return math.nan
         c = self.offers.columns
-        return float(np.mean(c.price[rows] / self.level[c.category[rows]]))
+        return mean(c.price[rows] / self.level[c.category[rows]])
 
     def entry_cost(self) -> float:
         """Sunk cost of entry, lowered by the best platform's tools for sellers, in currency."""
@@ -388,8 +392,7 @@ class MarketplaceModel(ColumnModel):
 
     def capability_levels(self) -> Floats:
         """True levels of the capabilities, (platforms, capabilities), each in [0, 1)."""
-        scale = np.array([p.capability_scale for p in self.scenario.platforms])
-        return np.asarray(capability_level(self.platforms.columns.capability, scale[:, None]))
+        return np.asarray(capability_level(self.platforms.columns.capability, self.capability_scale))
 
 
 def customer_rules(scenario: Scenario) -> CustomerRules:

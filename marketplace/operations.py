@@ -29,11 +29,11 @@ class Takings(NamedTuple):
     third_party_gmv: Floats
     retail_gmv: Floats
     retail_refunds: Floats
-    retail_cost: Floats
     retail_units: Floats
     price_cuts: Floats
     orders: Floats
     fulfilled: Floats
+    retail_cost: Floats
 
 
 class WeekBooks:
@@ -43,12 +43,16 @@ class WeekBooks:
     ----------
     takings : Takings
         Some of the figures, the very same arrays, as one argument for a loop.
+    costs : (costs, platforms) float64
+        Likewise: all that is taken from revenue to give the margin.
     """
 
+    COSTS = (
+        "retail_cost", "handling", "speed", "capacity", "shipping", "overhead", "holding", "bonuses", "ageing",
+    )  # fmt: skip
     FIELDS = (
-        *Takings._fields, "handling", "speed", "capacity", "shipping", "overhead", "ageing",
-        "holding", "bonuses", "surplus", "spent", "dividend", "revenue", "margin", "searches", "failed", "visits",
-        "late", "delivered", "demanded", "returned", "days",
+        *Takings._fields, *COSTS[1:], "surplus", "spent", "dividend", "revenue", "margin", "searches", "failed",
+        "visits", "late", "delivered", "demanded", "returned", "days",
     )  # fmt: skip
 
     def __init__(self, platforms: int) -> None:
@@ -61,11 +65,17 @@ class WeekBooks:
         self._figures = figures
         for name, each in zip(self.FIELDS, figures, strict=True):
             setattr(self, name, each)
-        self.takings = Takings(*(getattr(self, name) for name in Takings._fields))
+        self.takings = Takings(*figures[: len(Takings._fields)])
+        first = self.FIELDS.index(self.COSTS[0])
+        self.costs = figures[first : first + len(self.COSTS)]
 
     def clear(self) -> None:
         """Begin a new week."""
         self._figures[:] = 0.0
+
+    def totals(self) -> dict[str, float]:
+        """Return every figure summed over the platforms."""
+        return dict(zip(self.FIELDS, np.add.reduce(self._figures, axis=1).tolist(), strict=True))
 
     if TYPE_CHECKING:
 
@@ -148,9 +158,7 @@ def close_books(model: MarketplaceModel) -> None:
     p, books, ledger = model.platforms.columns, model.books, model.ledger
     gmv = books.retail_gmv + books.third_party_gmv
     open_ = p.failed < 0
-    fixed = np.array([s.overhead for s in model.scenario.platforms])
-    share = np.array([s.overhead_share for s in model.scenario.platforms])
-    books.overhead[:] = np.where(open_, fixed, 0.0) + share * gmv
+    books.overhead[:] = model.overhead * open_ + model.overhead_share * gmv
     rate = model.scenario.fulfilment.holding_cost
     if rate > 0.0:
         for m in range(model.platforms.size):
@@ -158,15 +166,12 @@ def close_books(model: MarketplaceModel) -> None:
             books.holding[m] = rate * float(np.dot(model.offers.columns.stock[rows], model.offers.columns.cost[rows]))
     ledger.pay(PLATFORMS, OUTSIDE, "overhead and holding cost", books.overhead + books.holding)
     bonus = model.scenario.adoption.referral_bonus * model.referred
-    books.bonuses[:] = np.where(open_, bonus / max(1, int(open_.sum())), 0.0)
-    ledger.pay(PLATFORMS, CUSTOMERS, "referral bonuses", books.bonuses)
+    if bonus > 0.0:
+        books.bonuses[:] = open_ * (bonus / max(1, int(open_.sum())))
+        ledger.pay(PLATFORMS, CUSTOMERS, "referral bonuses", books.bonuses)
     p.cash -= books.overhead + books.holding + books.bonuses
     books.revenue[:] = books.retail_gmv - books.retail_refunds + books.commission + books.fees
-    cost = (
-        books.retail_cost + books.handling + books.speed + books.capacity + books.shipping + books.overhead
-        + books.holding + books.bonuses + books.ageing
-    )  # fmt: skip
-    books.margin[:] = books.revenue - cost
+    books.margin[:] = books.revenue - np.add.accumulate(books.costs)[-1]
     # Price cuts that the surplus pays for are handed back before the policy decides anew.
     books.surplus[:] = books.margin + books.price_cuts
     memory = model.scenario.policy.memory
@@ -213,8 +218,7 @@ def fail(model: MarketplaceModel, m: int) -> None:
 def books_of(model: MarketplaceModel, m: int, budget: float) -> Books:
     """Return what platform m's policy sees."""
     p, books, settings = model.platforms.columns, model.books, model.scenario.platforms[m]
-    third = model.offers.third_party
-    third = third[model.offers.columns.platform[third] == m]
+    offers, sellers = model.offers.third_party_on(m)
     gmv = float(books.retail_gmv[m] + books.third_party_gmv[m])
     level = capability_level(p.capability[m], settings.capability_scale)
     return Books(
@@ -233,15 +237,15 @@ def books_of(model: MarketplaceModel, m: int, budget: float) -> Books:
         surplus=budget,
         discount=float(p.discount[m]),
         active_customers=float(model.active_customers),
-        active_sellers=int(np.count_nonzero(np.bincount(model.offers.columns.seller[third]))),
-        offers=int(third.size + model.offers.retail(m).size),
+        active_sellers=sellers,
+        offers=offers + model.offers.retail(m).size,
         satisfaction=float(model.mean_satisfaction[m]),
         late_rate=_ratio(books.late[m], books.delivered[m]),
         stockout_rate=_ratio(books.demanded[m] - books.delivered[m], books.demanded[m]),
         return_rate=_ratio(books.returned[m], books.delivered[m]),
         promised_days=float(model.median_days[m] * model.scenario.fulfilment.promise),
         first_party_share=_ratio(books.retail_gmv[m], gmv),
-        capabilities=dict(zip(CAPABILITIES, (float(x) for x in level), strict=True)),
+        capabilities=dict(zip(CAPABILITIES, level.tolist(), strict=True)),
     )
 
 

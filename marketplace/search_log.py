@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from agents.compiled import block_rule, loop
+from marketplace.ledger import mean
 from marketplace.search import above_nothing
+
+if TYPE_CHECKING:
+    from marketplace.model import MarketplaceModel
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -56,6 +60,19 @@ def empty_log(searches: int, most: int, blocks: int) -> Log:
 def first_rows(log: Log, count: int) -> Log:
     """The part of a log that was written this week."""
     return Log(*(part[:count] for part in log))
+
+
+def expected_surplus(model: MarketplaceModel) -> float:
+    """Consumer surplus of the week as expected before any choice, scaled from the log to all searches, in currency.
+
+    ``mu ln(sum exp(u/mu))/alpha``, the outside option in the sum, above the outside option itself (Small & Rosen
+    1981); missing without an outside option.
+    """
+    log, rules = model.log, model.rules
+    if log.alpha.size == 0 or rules.outside == -math.inf:
+        return math.nan
+    worth = (rules.mu * log.log_total - rules.outside) * model.level[log.category] / log.alpha
+    return mean(worth) * model.searches_last_week
 
 
 @block_rule

@@ -172,11 +172,10 @@ def procure_to_order(model: MarketplaceModel, demanded: Ints) -> None:
     model.ledger.goods["received"] += int(units.sum())
 
 
-def take_back(model: MarketplaceModel, tally: Tally) -> None:
-    """Put returned units back on stock, or scrap them where nothing is kept in stock."""
-    returned = int(tally.returned.sum())
-    model.ledger.goods["returned"] += returned
+def take_back(model: MarketplaceModel, tally: Tally, units: int) -> None:
+    """Put the ``units`` that came back on stock again, or scrap them where nothing is kept in stock."""
+    model.ledger.goods["returned"] += units
     if model.to_order:
-        model.ledger.goods["scrapped"] += returned
+        model.ledger.goods["scrapped"] += units
     else:
         model.offers.columns.stock += tally.returned

@@ -29,7 +29,7 @@ from marketplace import (
     stocking,
 )
 from marketplace import experience as experiences
-from marketplace.ledger import mean
+from marketplace.ledger import mean, total
 
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel
@@ -101,13 +101,12 @@ def adopt(model: MarketplaceModel) -> None:
 
 def perceive_capabilities(model: MarketplaceModel) -> None:
     """Let customers meet the capabilities of delivery, service and data, through their valve."""
-    scenario, level = model.scenario, model.capability_levels()
-    model.capability = level.copy()
+    scenario, level, gain = model.scenario, model.capability_levels(), model.capability_gain
+    model.capability = level
     facing = level[:, CUSTOMER_FACING]
     valve = model.flywheel["capabilities->experience"]
-    valve.perceive(facing.mean(axis=1), model.week)
+    valve.perceive(np.add.reduce(facing, axis=1) / len(CUSTOMER_FACING), model.week)
     seen = np.minimum(1.0, facing * valve.factor[:, None])
-    gain = np.array([(p.delivery_gain, p.spread_gain, p.data_gain) for p in scenario.platforms])
     delivery, service, data = seen.T
     model.median_days = scenario.fulfilment.delivery_days * (1.0 - gain[:, 0] * delivery)
     model.spread = scenario.fulfilment.delivery_spread * (1.0 - gain[:, 1] * delivery)
@@ -146,6 +145,7 @@ def visit_and_choose(model: MarketplaceModel) -> None:
     )
     model.log = search_log.first_rows(model.whole_log, logged)
     model.searches_last_week = float(model.visits.filled.sum())
+    model.expected_surplus = search_log.expected_surplus(model)
     count_visits(model)
     p = model.platforms.columns
     p.demand[:] = operations.SMOOTHING * p.demand + (1.0 - operations.SMOOTHING) * books.searches
@@ -160,17 +160,18 @@ def count_visits(model: MarketplaceModel) -> None:
 
     books, count = model.books, model.platforms.size
     if count == 1:
-        books.searches[0] = model.visits.filled.sum()
-        books.failed[0] = books.searches[0] - model.visits.bought.sum()
+        books.searches[0] = model.searches_last_week
+        books.failed[0] = model.searches_last_week - model.visits.bought.sum()
     else:
         slots = used_slots(model)
         platform, failed = model.visits.platform[slots], model.visits.offer[slots] < 0
         books.searches[:] = np.bincount(platform, minlength=count)
         books.failed[:] = np.bincount(platform, failed, count)
+    books.visits[:] = books.searches
     mean = model.scenario.customers.browsing * books.searches
     u = draws(model.seed, BROWSE, model.platforms.columns.key, model.week)[:, 0]
-    browsing = np.where(mean > 0.0, np.ceil(pdtrik(u, np.maximum(mean, 1e-300))), 0.0)
-    books.visits[:] = books.searches + np.maximum(browsing, 0.0)
+    for m in np.flatnonzero(mean > 0.0):
+        books.visits[m] += max(0.0, float(np.ceil(pdtrik(u[m], mean[m]))))
 
 
 def used_slots(model: MarketplaceModel) -> npt.NDArray[np.int64]:
@@ -192,48 +193,41 @@ def fulfil(model: MarketplaceModel) -> None:
     model.price_paid = c.price[orders.offer]
     if model.to_order:
         stocking.procure_to_order(model, np.bincount(orders.offer, minlength=model.offers.size))
-    fulfilment.meet_stock(
+    model.ledger.goods["sold"] += fulfilment.meet_stock(
         seed, model.week, key, orders.customer, orders.offer, orders.outcome, c.stock, tally.demanded, tally.sold
     )
-    model.ledger.goods["sold"] += int(tally.sold.sum())
-    median, spread, quality = delivery_terms(model)
+    median, spread = delivery_terms(model)
     fulfilment.deliver(
-        -(-orders.offer.size // search.BLOCK), seed, model.week, key, orders, median, c.promised_days, spread,
-        quality, model.rules,
+        -(-orders.offer.size // search.BLOCK), seed, model.week, key, orders, c.platform, c.mode, c.quality,
+        c.promised_days, median, spread, model.scenario.sellers.quality, model.rules,
     )  # fmt: skip
-    fulfilment.tally_returns(orders.offer, orders.outcome, orders.returned, tally.returned)
-    count_deliveries(model)
-    stocking.take_back(model, tally)
+    stocking.take_back(model, tally, count_orders(model))
 
 
-def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats, Floats]:
-    """Return median days (disruptions included), sd of log days and quality less the mean, of every row of offers."""
-    rules, c = model.scenario.fulfilment, model.offers.columns
+def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats]:
+    """Return median days (disruptions included) and sd of log days, (platforms, modes) each."""
+    rules = model.scenario.fulfilment
     u = draws(model.seed, DISRUPTION, model.platforms.columns.key, model.week)
     median = np.where(u[:, :2] < rules.disruption_rate, rules.disruption_days, 1.0)
     median[:, OWN] *= rules.own_delivery_days
     median[:, PLATFORM] *= model.median_days
     spread = np.full(median.shape, rules.delivery_spread)
     spread[:, PLATFORM] = model.spread
-    path = 2 * c.platform + c.mode
-    return median.ravel()[path], spread.ravel()[path], c.quality - model.scenario.sellers.quality
+    return median, spread
 
 
-def count_deliveries(model: MarketplaceModel) -> None:
-    """Count demanded, delivered, late and returned orders, days and consumer surplus."""
-    orders, books, count = model.week_orders, model.books, model.platforms.size
-    platform = model.offers.columns.platform[orders.offer]
-    delivered = orders.outcome == fulfilment.DELIVERED
-    books.demanded[:] = np.bincount(platform, minlength=count)
-    books.delivered[:] = np.bincount(platform, delivered, count)
-    books.late[:] = np.bincount(platform, orders.late, count)
-    books.returned[:] = np.bincount(platform, orders.returned, count)
-    books.days[:] = np.bincount(platform, orders.days * delivered, count)
-    kept = delivered & (orders.returned == 0)
-    if model.rules.outside == -math.inf:
-        model.consumer_surplus = math.nan
-    else:
-        model.consumer_surplus = float(np.sum((orders.surplus + unbent(model))[kept]))
+def count_orders(model: MarketplaceModel) -> int:
+    """Count demanded, delivered, late and returned orders, days and consumer surplus. Returns the units that came back."""
+    orders, books = model.week_orders, model.books
+    stays = np.empty(orders.offer.size, np.bool_)
+    came_back = fulfilment.count_orders(
+        orders, model.offers.columns.platform, model.tally.returned, books.demanded, books.delivered, books.late,
+        books.returned, books.days, stays,
+    )  # fmt: skip
+    model.consumer_surplus = math.nan
+    if model.rules.outside > -math.inf:
+        model.consumer_surplus = total((orders.surplus + unbent(model))[stays])
+    return int(came_back)
 
 
 def unbent(model: MarketplaceModel) -> Floats | float:
@@ -283,18 +277,17 @@ def experience(model: MarketplaceModel) -> None:
 
 def review(model: MarketplaceModel) -> None:
     """Reviews are left, and become the reputation of sellers and of own retail."""
-    orders, s, p, c = model.week_orders, model.sellers.columns, model.platforms.columns, model.offers.columns
-    model.stars_given = np.zeros(orders.offer.size, np.int8)
-    expected = c.promised_days / (model.scenario.fulfilment.promise or 1.0)
-    seen = model.flywheel["delivery->experience"].factor[c.platform]
-    experiences.review(
-        np.uint64(model.seed), model.week, model.customers.columns.key, orders.customer, orders.offer, orders.outcome,
-        orders.late, orders.days * seen[orders.offer], expected * seen, model.rules,
-        c.quality - model.scenario.sellers.quality, c.seller, s.stars, s.reviews, p.stars, p.reviews,
-        model.stars_given,
+    orders, s, p, c, scenario = (
+        model.week_orders, model.sellers.columns, model.platforms.columns, model.offers.columns, model.scenario,
     )  # fmt: skip
-    given = model.stars_given[model.stars_given > 0]
-    model.mean_stars = mean(given) if given.size else math.nan
+    model.stars_given = np.zeros(orders.offer.size, np.int8)
+    stars, reviews = experiences.review(
+        np.uint64(model.seed), model.week, model.customers.columns.key, orders.customer, orders.offer, orders.outcome,
+        orders.late, orders.days, c.promised_days, scenario.fulfilment.promise or 1.0, c.platform,
+        model.flywheel["delivery->experience"].factor, model.rules, c.quality, scenario.sellers.quality, c.seller,
+        s.stars, s.reviews, p.stars, p.reviews, model.stars_given,
+    )  # fmt: skip
+    model.mean_stars = stars / reviews if reviews else math.nan
 
 
 def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_all: bool) -> None:
