@@ -96,9 +96,8 @@ def better_mode(model: MarketplaceModel, seller: Ints, platform: Ints, level: Fl
         code = PLATFORM if scenario.sellers.fulfilment == "platform" else OWN
         return np.full(seller.size, code, np.int8)
     rules, choice = scenario.fulfilment, scenario.choice
-    own_cost = rules.own_handling_cost + rules.shipping_cost
     faster = rules.promise * (rules.own_delivery_days - model.median_days[platform])
-    gain = own_cost - model.platforms.columns.fulfilment_fee[platform]
+    gain = model.own_fulfilment_cost - model.platforms.columns.fulfilment_fee[platform]
     gain = gain + faster * choice.delta / choice.alpha * level + model.sellers.columns.mode_taste[seller]
     return np.where(gain > 0.0, PLATFORM, OWN).astype(np.int8)
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from agents.chance import BELIEF, draws, normals
 from agents.compiled import loop
+from agents.offer import PLATFORM
 from marketplace import births
 from marketplace.entry import Prospects
 
@@ -90,11 +91,11 @@ def terms_of(model: MarketplaceModel) -> Terms:
     """Gather the terms on which candidates would list this week."""
     wheel, search, choice, mode = model.flywheel, model.scenario.search, model.scenario.choice, births.default_mode(model)
     reputation = births.first_reputation(model)
-    platform = np.arange(model.platforms.size)
+    fee = model.platforms.columns.fulfilment_fee
     return Terms(
         (model.opens <= model.week) & (model.platforms.columns.failed < 0),
         model.commission,
-        model.fulfilment_cost(np.full(platform.size, mode, np.int8), platform),
+        fee if mode == PLATFORM else np.full(fee.size, model.own_fulfilment_cost),
         model.promises()[:, mode] * wheel["delivery->experience"].factor,
         # Customers feel price x felt; where a valve lets no price through, the cap on mark-ups is what binds.
         np.maximum(wheel["price->experience"].factor, 1e-6),
@@ -107,18 +108,14 @@ def terms_of(model: MarketplaceModel) -> Terms:
     )
 
 
-def prospects_of(model: MarketplaceModel, candidates: Candidates) -> Prospects:
-    """Lay out what every candidate would list, platform by platform."""
-    room = candidates.listings.owner.size * model.platforms.size
-    counts = ("owner", "circle", "platform")
-    out = Prospects(*(np.empty(room, np.int64 if name in counts else np.float64) for name in Prospects._fields))
-    laid = lay_out(candidates.traits, candidates.listings, terms_of(model), model.level, out)
-    return Prospects(*(part[:laid] for part in out))
-
-
 @loop
-def lay_out(traits, listings, terms, level, out):  # type: ignore[no-untyped-def]
-    """Fill ``out`` with the listings of all candidates on the platforms that they would list on. Returns how many."""
+def lay_out(traits, listings, terms, level):  # type: ignore[no-untyped-def]
+    """Return what every candidate would list, platform by platform, as `Prospects`."""
+    room = listings.owner.size * terms.open.size
+    out = Prospects(
+        np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room), np.empty(room),
+        np.empty(room), np.empty(room), np.empty(room), np.empty(room),
+    )  # fmt: skip
     laid = 0
     first = 0
     for who in range(traits.listings.size):
@@ -136,12 +133,13 @@ def lay_out(traits, listings, terms, level, out):  # type: ignore[no-untyped-def
                 out.platform[laid] = m
                 out.place[laid] = listings.place[k]
                 out.base[laid] = traits.quality[who] - terms.delta * terms.days[m] + terms.standing
-                out.rank[laid] = (
-                    terms.rank_standing - terms.rank_price * likely + terms.bids * traits.ad_bid[who]
-                )
+                out.rank[laid] = terms.rank_standing - terms.rank_price * likely + terms.bids * traits.ad_bid[who]
                 out.level[laid] = usual / terms.felt[m]
                 out.break_even[laid] = break_even
                 out.keep[laid] = keep
                 laid += 1
         first = last
-    return laid
+    return Prospects(
+        out.owner[:laid], out.circle[:laid], out.platform[:laid], out.place[:laid], out.base[:laid], out.rank[:laid],
+        out.level[:laid], out.break_even[:laid], out.keep[:laid],
+    )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from agents.compiled import loop
 from marketplace import births
-from marketplace.candidates import Candidates, candidates_of, prospects_of
+from marketplace.candidates import Candidates, candidates_of, lay_out, terms_of
 from marketplace.entry import weigh
 
 if TYPE_CHECKING:
@@ -28,32 +28,6 @@ def margins_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
     felt = model.flywheel["price->experience"].factor[platform] / model.level[c.category[rows]]
     margins[rows] = shelf.price - break_even * felt
     return margins
-
-
-@loop
-def sort_by_circle(platform, category, categories, members, first, logged):  # type: ignore[no-untyped-def]
-    """Sort the searches of a log by circle, in order within each.
-
-    Parameters
-    ----------
-    members : (searches,) int64, out
-    first : (circles + 1,) int64, out
-        Where each circle begins in ``members``.
-    logged : (platforms,) int64, out
-        Searches logged on each platform.
-    """
-    first[:] = 0
-    logged[:] = 0
-    for at in range(platform.size):
-        first[platform[at] * categories + category[at] + 1] += 1
-        logged[platform[at]] += 1
-    for circle in range(first.size - 1):
-        first[circle + 1] += first[circle]
-    free = first.copy()
-    for at in range(platform.size):
-        circle = platform[at] * categories + category[at]
-        members[free[circle]] = at
-        free[circle] += 1
 
 
 def enter(model: MarketplaceModel) -> int:
@@ -78,17 +52,58 @@ def enter(model: MarketplaceModel) -> int:
 
 def who_comes(model: MarketplaceModel, candidates: Candidates, hurdle: float) -> npt.NDArray[np.bool_]:
     """Return who of the candidates comes in, where a weekly profit of ``hurdle`` pays the entry cost."""
-    scenario, log, platforms = model.scenario, model.log, model.platforms.size
-    categories = scenario.market.categories
-    members = np.empty(log.platform.size, np.int64)
-    first, logged = np.empty(platforms * categories + 1, np.int64), np.empty(platforms, np.int64)
-    sort_by_circle(log.platform, log.category, categories, members, first, logged)
-    scale = model.flywheel["visits->sellers"].value / np.maximum(1, logged)
-    margins = margins_of(model) if scenario.entry.rivals_respond else np.empty(0)
-    comes = np.zeros(scenario.entry.candidates, np.bool_)
-    weigh(
-        comes.size, prospects_of(model, candidates), scale, candidates.belief, hurdle, scenario.entry.fixed_cost,
-        scenario.entry.rivals_respond, scenario.sellers.markup, scenario.sellers.markup_cap,
-        model.flywheel["selection->experience"].factor, members, first, model.rules, margins, log, comes,
+    entry, sellers, wheel = model.scenario.entry, model.scenario.sellers, model.flywheel
+    margins = margins_of(model) if entry.rivals_respond else np.empty(0)
+    comes = np.zeros(entry.candidates, np.bool_)
+    consider(
+        candidates.traits, candidates.listings, candidates.belief, terms_of(model), model.level, model.log,
+        wheel["visits->sellers"].value, hurdle, entry.fixed_cost, entry.rivals_respond, sellers.markup_cap,
+        wheel["selection->experience"].factor, model.rules, margins, comes,
     )  # fmt: skip
     return comes
+
+
+@loop
+def consider(  # type: ignore[no-untyped-def]
+    traits, listings, belief, terms, level, log, demand, hurdle, fixed_cost, respond, cap, mismatch, rules, margins,
+    comes,
+):  # fmt: skip
+    """Let every candidate lay out what it would list and weigh it against the week's searches; see `weigh`.
+
+    ``demand`` (platforms,) is the searches of a week as entrants perceive them.
+    """
+    prospects = lay_out(traits, listings, terms, level)
+    members, first, logged = sort_by_circle(log.platform, log.category, demand.size, level.size)
+    weigh(
+        comes.size, prospects, demand / np.maximum(1, logged), belief, hurdle, fixed_cost, respond, terms.markup, cap,
+        mismatch, members, first, rules, margins, log, comes,
+    )  # fmt: skip
+
+
+@loop
+def sort_by_circle(platform, category, platforms, categories):  # type: ignore[no-untyped-def]
+    """Sort the searches of a log by circle.
+
+    Returns
+    -------
+    members : (searches,) int64
+        Places in the log, in order within each circle.
+    first : (circles + 1,) int64
+        Where each circle begins in ``members``.
+    logged : (platforms,) int64
+        Searches logged on each platform.
+    """
+    first = np.zeros(platforms * categories + 1, np.int64)
+    logged = np.zeros(platforms, np.int64)
+    for at in range(platform.size):
+        first[platform[at] * categories + category[at] + 1] += 1
+        logged[platform[at]] += 1
+    for circle in range(first.size - 1):
+        first[circle + 1] += first[circle]
+    members = np.empty(platform.size, np.int64)
+    free = first.copy()
+    for at in range(platform.size):
+        circle = platform[at] * categories + category[at]
+        members[free[circle]] = at
+        free[circle] += 1
+    return members, first, logged

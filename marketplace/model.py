@@ -350,11 +350,14 @@ class MarketplaceModel(ColumnModel):
         """Share of the price that sellers keep after commission and advertising bid, (n,)."""
         return np.asarray(1.0 - self.commission[platform] - self.sellers.columns.ad_bid[seller])
 
+    @property
+    def own_fulfilment_cost(self) -> float:
+        """What it costs a third party to ship one order by itself, in currency."""
+        return self.scenario.fulfilment.own_handling_cost + self.scenario.fulfilment.shipping_cost
+
     def fulfilment_cost(self, mode: npt.NDArray[np.int8], platform: Ints) -> Floats:
         """What a third party pays to have one order shipped, in currency, (n,)."""
-        rules = self.scenario.fulfilment
-        own = rules.own_handling_cost + rules.shipping_cost
-        return np.where(mode == PLATFORM, self.platforms.columns.fulfilment_fee[platform], own)
+        return np.where(mode == PLATFORM, self.platforms.columns.fulfilment_fee[platform], self.own_fulfilment_cost)
 
     def break_even(self, cost: Floats, mode: npt.NDArray[np.int8], seller: Ints, platform: Ints) -> Floats:
         """Price at which a sale neither earns nor loses, in currency, (n,)."""

@@ -54,11 +54,11 @@ class Outlook(NamedTuple):
 
 def price_by(model: MarketplaceModel, rule: SellerPricing, rows: Ints, learned: Learned) -> Floats:
     """Return the prices of one rule for the offers in ``rows``, with their view of the market."""
-    o, sellers, rules = model.offers.columns, model.sellers.columns, model.scenario.fulfilment
+    o, sellers = model.offers.columns, model.sellers.columns
     out = Outlook(*(np.empty(rows.size, np.int64 if name in COUNTS else np.float64) for name in Outlook._fields))
     groups, count = look(
         rows, o.seller, o.platform, o.category, o.mode, o.price, o.cost, model.group_of, learned, sellers.ad_bid,
-        model.commission, model.platforms.columns.fulfilment_fee, rules.own_handling_cost + rules.shipping_cost,
+        model.commission, model.platforms.columns.fulfilment_fee, model.own_fulfilment_cost,
         model.level, model.flywheel["price->experience"].factor, out,
     )  # fmt: skip
     who = out.who[:count]

@@ -65,13 +65,12 @@ def restock(model: MarketplaceModel, tally: Tally) -> None:
     if rules.forecast_error > 0.0 and rules.base_stock == 0:  # the error falls as the data capability grows
         error = rules.forecast_error * model.error_share[c.platform[rows]]
         expected *= np.exp(error * normals(u))
-    wanted = missing(rows, rules.base_stock, expected, rules.lead_time + 1.0, rules.safety, c.stock, c.pipeline)
-    ordered = buy(model, rows, wanted)
-    if rules.lead_time == 0:
-        c.stock[rows] += ordered
-        arrived = int(ordered.sum())
-    else:
-        c.pipeline[rows, rules.lead_time - 1] += ordered
+    paid = np.zeros(2)
+    arrived += reorder(
+        rows, rules.base_stock, expected, rules.lead_time, rules.safety, c.seller, c.cost, c.stock, c.pipeline,
+        model.sellers.columns.cash, model.platforms.columns.cash, paid,
+    )  # fmt: skip
+    pay_for_stock(model, paid)
     model.ledger.goods["received"] += arrived
 
 
@@ -100,20 +99,31 @@ def receive(  # type: ignore[no-untyped-def]
 
 
 @loop
-def missing(rows, fixed, expected, weeks, safety, stock, pipeline):  # type: ignore[no-untyped-def]
-    """Return how many units each offer's stock and pipeline fall short of its base-stock level, (n,).
+def reorder(  # type: ignore[no-untyped-def]
+    rows, fixed, expected, lead_time, safety, seller, cost, stock, pipeline, cash, platform_cash, paid,
+):  # fmt: skip
+    """Order what stock and pipeline fall short of their base-stock level, as far as cash goes.
 
-    The level is ``fixed`` where that is above 0, else it covers the demand expected over ``weeks``.
+    The level is ``fixed`` where that is above 0, else it covers the demand expected over lead time and review period.
+    Returns the units that arrive at once, where there is no lead time.
     """
     wanted = np.empty(rows.size, np.int64)
     for k in range(rows.size):
         row = rows[k]
-        level = fixed if fixed > 0 else base_stock(expected[k], weeks, safety)
+        level = fixed if fixed > 0 else base_stock(expected[k], lead_time + 1.0, safety)
         short = level - stock[row]
-        for w in range(pipeline.shape[1]):
-            short -= pipeline[row, w]
+        for weeks in range(pipeline.shape[1]):
+            short -= pipeline[row, weeks]
         wanted[k] = max(0, short)
-    return wanted
+    ordered = afford(rows, wanted, seller, cost, cash, platform_cash, paid)
+    units = 0
+    for k in range(rows.size):
+        if lead_time == 0:
+            stock[rows[k]] += ordered[k]
+            units += ordered[k]
+        else:
+            pipeline[rows[k], lead_time - 1] += ordered[k]
+    return units
 
 
 def buy(model: MarketplaceModel, rows: Ints, wanted: Ints) -> Ints:
@@ -122,9 +132,15 @@ def buy(model: MarketplaceModel, rows: Ints, wanted: Ints) -> Ints:
     ordered: Ints = afford(
         rows, wanted, c.seller, c.cost, model.sellers.columns.cash, model.platforms.columns.cash, paid
     )
-    model.ledger.pay(SELLERS, OUTSIDE, "procurement", float(paid[0]))
-    model.ledger.pay(PLATFORMS, OUTSIDE, "procurement", float(paid[1]))
+    pay_for_stock(model, paid)
     return ordered
+
+
+def pay_for_stock(model: MarketplaceModel, paid: Floats) -> None:
+    """Enter in the ledger what sellers and platforms have paid for goods, (2,)."""
+    by_sellers, by_platforms = paid.tolist()
+    model.ledger.pay(SELLERS, OUTSIDE, "procurement", by_sellers)
+    model.ledger.pay(PLATFORMS, OUTSIDE, "procurement", by_platforms)
 
 
 @loop

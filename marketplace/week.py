@@ -91,9 +91,10 @@ def adopt(model: MarketplaceModel) -> None:
         scenario.experience.win_back, scenario.experience.launch_satisfaction, joined,
     )  # fmt: skip
     model.joined_now = joined.sum(axis=0)
-    model.adopters += int(model.joined_now[:5].sum())
-    model.referred = int(model.joined_now[4])
-    model.active_customers += int(model.joined_now.sum())
+    *joiners, returned = model.joined_now.tolist()
+    model.adopters += sum(joiners)
+    model.referred = joiners[4]
+    model.active_customers += sum(joiners) + returned
 
 
 # -- 2. visit and choose -----------------------------------------------------------------------------------------
@@ -170,8 +171,9 @@ def count_visits(model: MarketplaceModel) -> None:
     books.visits[:] = books.searches
     mean = model.scenario.customers.browsing * books.searches
     u = draws(model.seed, BROWSE, model.platforms.columns.key, model.week)[:, 0]
-    for m in np.flatnonzero(mean > 0.0):
-        books.visits[m] += max(0.0, float(np.ceil(pdtrik(u[m], mean[m]))))
+    for m in range(count):
+        if mean[m] > 0.0:
+            books.visits[m] += max(0.0, float(np.ceil(pdtrik(u[m], mean[m]))))
 
 
 def used_slots(model: MarketplaceModel) -> npt.NDArray[np.int64]:
