@@ -310,10 +310,11 @@ class Table:
             if name not in self.declared or name == "alive":
                 hint = nearest(name, self.declared.keys() - {"alive"})
                 raise TypeError(f"{self.record.__name__} cannot be given {name!r}: {hint}")
-        columns = {
-            name: col.shaped(values[name], count, self._length(col)) if name in values else col.default
-            for name, col in self.declared.items()
-        }
+        columns = {name: col.default for name, col in self.declared.items()}
+        for name, given in values.items():
+            col = self.declared[name]
+            fits = isinstance(given, np.ndarray) and given.dtype == col.dtype and given.shape == (count,)
+            columns[name] = given if fits and col.dim is None else col.shaped(given, count, self._length(col))
         start, end = self.size, self.size + count
         self._reserve(end)
         for name, stored in columns.items():

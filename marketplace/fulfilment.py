@@ -63,7 +63,7 @@ def _gather(  # type: ignore[no-untyped-def]
 def gather_orders(visits: Visits, each: int) -> tuple[Orders, Ints]:
     """Return the orders of the week and, per block of customers, the number of its first order."""
     first_order = np.cumsum(visits.bought) - visits.bought
-    count = int(visits.bought.sum())
+    count = int(np.add.reduce(visits.bought))
     orders = Orders(
         np.empty(count, np.int32),
         np.empty(count, np.int32),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import operator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -216,6 +217,7 @@ class MarketplaceModel(ColumnModel):
         self.panel_now = np.full((count, 4), math.nan)
         self.reference: Floats = np.zeros(count)
         self._columns = indicators.column_names(self.platform_names)
+        self._figures_of = operator.itemgetter(*self._columns[1:])
         self._rows: list[list[float]] = []
         self.datacollector = WeeklyCollector(self._columns, self._rows)
         self._orders: list[dict[str, Any]] = []
@@ -275,7 +277,7 @@ class MarketplaceModel(ColumnModel):
 
     def record(self, row: Mapping[str, float]) -> None:
         """Keep this week's indicators."""
-        self._rows.append([float(self.week), *(row[name] for name in self._columns[1:])])
+        self._rows.append([float(self.week), *self._figures_of(row)])
 
     @property
     def weekly(self) -> pd.DataFrame:

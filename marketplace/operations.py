@@ -108,35 +108,34 @@ def learn(model: MarketplaceModel) -> None:
     volume = valve.perceive(p.volume, model.week)
     p.growth[:] = SMOOTHING * p.growth + (1.0 - SMOOTHING) * (volume - before)
     p.experience += books.fulfilled * valve.factor
-    shipping = model.scenario.fulfilment.shipping_cost
     for m, settings in enumerate(model.scenario.platforms):
-        shipped = books.fulfilled[m]
-        learned = settings.handling_cost * learned_cost(
-            p.experience[m], settings.launch_volume, settings.progress_ratio, settings.handling_floor
-        )
-        premium = speed_premium(model.median_days[m], model.scenario.fulfilment.delivery_days, settings.speed_cost)
-        seen = valve.factor[m]
-        overload = max(0.0, shipped - p.capacity[m] / seen) if settings.capacity > 0.0 and seen > 0.0 else 0.0
-        # Perceived at the same floor as in a unit cost, so that a technology without volume is dear, not infinitely so.
-        capacity = settings.capacity_cost * p.capacity[m] * (max(p.volume[m], 1.0) / max(volume[m], 1.0))
-        books.handling[m] = learned * (shipped + settings.overload_cost * overload)
-        books.speed[m] = learned * (premium - 1.0) * shipped
-        books.capacity[m] = capacity
-        books.shipping[m] = shipping * shipped
-        now = p.unit_cost[m] if shipped == 0.0 else _unit_cost(books, m, float(p.volume[m]))
-        weight = SMOOTHING if settings.capacity > 0.0 else 0.0
-        p.unit_cost[m] = weight * p.unit_cost[m] + (1.0 - weight) * now
-        build_capacity(model, m, settings, volume[m])
+        produce(model, m, settings, float(volume[m]), float(valve.factor[m]))
+        build_capacity(model, m, settings, float(volume[m]))
     paid = books.handling + books.speed + books.capacity
     model.ledger.pay(PLATFORMS, OUTSIDE, "fulfilment", paid)
     model.ledger.pay(PLATFORMS, CARRIERS, "shipping", books.shipping)
     p.cash -= paid + books.shipping
 
 
-def _unit_cost(books: WeekBooks, m: int, volume: float) -> float:
-    shipped = books.fulfilled[m]
-    per_order = (books.handling[m] + books.speed[m] + books.shipping[m]) / shipped
-    return float(per_order + books.capacity[m] / max(volume, 1.0))
+def produce(model: MarketplaceModel, m: int, settings: Platform, volume: float, factor: float) -> None:
+    """Work out what platform m's fulfilment cost this week, where it perceives ``factor`` times its true volume."""
+    p, books, rules = model.platforms.columns, model.books, model.scenario.fulfilment
+    shipped, stands, smoothed = float(books.fulfilled[m]), float(p.capacity[m]), float(p.volume[m])
+    learned = settings.handling_cost * learned_cost(
+        float(p.experience[m]), settings.launch_volume, settings.progress_ratio, settings.handling_floor
+    )
+    premium = speed_premium(float(model.median_days[m]), rules.delivery_days, settings.speed_cost)
+    overload = max(0.0, shipped - stands / factor) if settings.capacity > 0.0 and factor > 0.0 else 0.0
+    # Perceived at the same floor as in a unit cost, so that a technology without volume is dear, not infinitely so.
+    capacity = settings.capacity_cost * stands * (max(smoothed, 1.0) / max(volume, 1.0))
+    handling, speed = learned * (shipped + settings.overload_cost * overload), learned * (premium - 1.0) * shipped
+    shipping = rules.shipping_cost * shipped
+    books.handling[m], books.speed[m], books.capacity[m], books.shipping[m] = handling, speed, capacity, shipping
+    before = now = float(p.unit_cost[m])
+    if shipped > 0.0:
+        now = (handling + speed + shipping) / shipped + capacity / max(smoothed, 1.0)
+    weight = SMOOTHING if settings.capacity > 0.0 else 0.0
+    p.unit_cost[m] = weight * before + (1.0 - weight) * now
 
 
 def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: float) -> None:
@@ -144,11 +143,12 @@ def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: 
     if settings.capacity == 0.0 or model.platforms.columns.failed[m] >= 0:
         return
     p, pending = model.platforms.columns, model.capacity_orders[m]
-    p.capacity[m] *= 1.0 - settings.capacity_wear
+    stands = float(p.capacity[m]) * (1.0 - settings.capacity_wear)
     while pending and pending[0][0] <= model.week:
-        p.capacity[m] += pending.pop(0)[1]
-    coming = p.capacity[m] + sum(lump for _, lump in pending)
-    forecast = volume + max(0.0, p.growth[m]) * settings.capacity_lead
+        stands += pending.pop(0)[1]
+    p.capacity[m] = stands
+    coming = stands + sum(lump for _, lump in pending)
+    forecast = volume + max(0.0, float(p.growth[m])) * settings.capacity_lead
     if forecast > settings.capacity_trigger * coming:
         pending.append((model.week + settings.capacity_lead, settings.capacity_lump * coming))
 

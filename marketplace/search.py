@@ -326,7 +326,7 @@ def visit_block(  # type: ignore[no-untyped-def]
     segment, bucket, buckets, place_of, base, price, rank, seller, row_of, position = shelf
     mismatch, felt, noise, closed = seen
     v_customer, v_platform, v_offer, v_distance, v_inclusive, v_surplus, v_count, v_bought = visits_
-    l_platform, l_category, l_place, l_alpha, l_shown, l_utility, _, _, _, _, l_worst, l_reach, l_count = log
+    l_platform, l_category, l_place, l_alpha, l_shown, l_utility, _, _, _, l_worst, l_reach, l_count = log
     categories = category_cdf.size
     outside = rules.outside / rules.mu
     ties = tie_offer.shape[1]

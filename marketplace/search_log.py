@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from agents.compiled import block_rule, loop
 from marketplace.ledger import mean
-from marketplace.search import above_nothing
 
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel
@@ -29,7 +28,6 @@ class Log(NamedTuple):
     shown: npt.NDArray[np.int32]  # (searches, most shown) rows of offers, -1 beyond
     utility: Floats  # (searches, most shown)
     share: Floats  # (searches, most shown) choice probabilities
-    inclusive: Floats
     log_total: Floats  # log-sum of all that is offered, the outside option included
     worst_share: Floats  # share of the last offer listed, which a newcomer would replace where the list is full
     worst_rank: Floats  # lowest rank score shown, -inf where a free place was left
@@ -41,19 +39,18 @@ def empty_log(searches: int, most: int, blocks: int) -> Log:
     """Room for a log of ``searches`` searches that each consider at most ``most`` offers."""
     wide = (searches, most)
     return Log(
-        np.empty(searches, np.int8),
-        np.empty(searches, np.int32),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(wide, np.int32),
-        np.empty(wide),
-        np.empty(wide),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.zeros(blocks, np.int64),
+        platform=np.empty(searches, np.int8),
+        category=np.empty(searches, np.int32),
+        place=np.empty(searches),
+        alpha=np.empty(searches),
+        shown=np.empty(wide, np.int32),
+        utility=np.empty(wide),
+        share=np.empty(wide),
+        log_total=np.empty(searches),
+        worst_share=np.empty(searches),
+        worst_rank=np.empty(searches),
+        reach=np.empty(searches),
+        filled=np.zeros(blocks, np.int64),
     )
 
 
@@ -101,8 +98,6 @@ def join_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
                 if log.shown[at, j] >= 0:
                     out.share[written, j] = math.exp(log.utility[at, j] - peak)
                     total += out.share[written, j]
-            inside = peak + math.log(total) if total > 0.0 else -math.inf
-            out.inclusive[written] = above_nothing(inside)
             top = max(peak, outside)
             whole = total * math.exp(peak - top) + math.exp(outside - top) if top > -math.inf else 0.0
             out.log_total[written] = top + math.log(whole) if whole > 0.0 else -math.inf

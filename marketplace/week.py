@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import BROWSE, DISRUPTION, draws
+from agents.chance import BROWSE, DISRUPTION, draw
 from agents.customer import ACTIVE
 from agents.offer import OWN, PLATFORM
 from agents.policies import CAPABILITIES
@@ -90,7 +90,7 @@ def adopt(model: MarketplaceModel) -> None:
         adoption.per_neighbour(settings.referral, degree), well_mixed, recommending,
         scenario.experience.win_back, scenario.experience.launch_satisfaction, joined,
     )  # fmt: skip
-    model.joined_now = joined.sum(axis=0)
+    model.joined_now = np.add.reduce(joined)
     *joiners, returned = model.joined_now.tolist()
     model.adopters += sum(joiners)
     model.referred = joiners[4]
@@ -145,7 +145,7 @@ def visit_and_choose(model: MarketplaceModel) -> None:
         model.raw_log, model.whole_log, model.rules.outside / model.rules.mu, model.rules.shown
     )
     model.log = search_log.first_rows(model.whole_log, logged)
-    model.searches_last_week = float(model.visits.filled.sum())
+    model.searches_last_week = total(model.visits.filled)
     model.expected_surplus = search_log.expected_surplus(model)
     count_visits(model)
     p = model.platforms.columns
@@ -162,18 +162,19 @@ def count_visits(model: MarketplaceModel) -> None:
     books, count = model.books, model.platforms.size
     if count == 1:
         books.searches[0] = model.searches_last_week
-        books.failed[0] = model.searches_last_week - model.visits.bought.sum()
+        books.failed[0] = model.searches_last_week - total(model.visits.bought)
     else:
         slots = used_slots(model)
         platform, failed = model.visits.platform[slots], model.visits.offer[slots] < 0
         books.searches[:] = np.bincount(platform, minlength=count)
         books.failed[:] = np.bincount(platform, failed, count)
     books.visits[:] = books.searches
-    mean = model.scenario.customers.browsing * books.searches
-    u = draws(model.seed, BROWSE, model.platforms.columns.key, model.week)[:, 0]
-    for m in range(count):
-        if mean[m] > 0.0:
-            books.visits[m] += max(0.0, float(np.ceil(pdtrik(u[m], mean[m]))))
+    seed, key = np.uint64(model.seed), model.platforms.columns.key
+    for m, searches in enumerate(books.searches.tolist()):
+        mean = model.scenario.customers.browsing * searches
+        if mean > 0.0:
+            u, _, _, _ = draw(seed, BROWSE, key[m], model.week)
+            books.visits[m] += max(0.0, float(np.ceil(pdtrik(u, mean))))
 
 
 def used_slots(model: MarketplaceModel) -> npt.NDArray[np.int64]:
@@ -208,12 +209,14 @@ def fulfil(model: MarketplaceModel) -> None:
 
 def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats]:
     """Return median days (disruptions included) and sd of log days, (platforms, modes) each."""
-    rules = model.scenario.fulfilment
-    u = draws(model.seed, DISRUPTION, model.platforms.columns.key, model.week)
-    median = np.where(u[:, :2] < rules.disruption_rate, rules.disruption_days, 1.0)
-    median[:, OWN] *= rules.own_delivery_days
-    median[:, PLATFORM] *= model.median_days
-    spread = np.full(median.shape, rules.delivery_spread)
+    rules, count = model.scenario.fulfilment, model.platforms.size
+    seed, key = np.uint64(model.seed), model.platforms.columns.key
+    median, spread = np.empty((count, 2)), np.full((count, 2), rules.delivery_spread)
+    for m in range(count):
+        u_own, u_platform, _, _ = draw(seed, DISRUPTION, key[m], model.week)
+        median[m, OWN] = rules.own_delivery_days * (rules.disruption_days if u_own < rules.disruption_rate else 1.0)
+        median[m, PLATFORM] = model.median_days[m]
+        median[m, PLATFORM] *= rules.disruption_days if u_platform < rules.disruption_rate else 1.0
     spread[:, PLATFORM] = model.spread
     return median, spread
 
@@ -262,14 +265,15 @@ def experience(model: MarketplaceModel) -> None:
         c.tie_offer,
         c.tie_weight, c.orders, c.last_order, c.quarters, repeats,
     )  # fmt: skip
-    model.repeats = int(repeats.sum())
+    model.repeats = int(total(repeats))
     review(model)
     counts = np.zeros((blocks, 4), np.int64)
     recommend(model, counts, keep_all=False)
-    model.lapse_counts = counts.sum(axis=0)
+    model.lapse_counts = np.add.reduce(counts)
     model.active_customers = int(model.lapse_counts[3])
-    churn = model.lapse_counts[0] / max(1, model.lapse_counts[0] + model.active_customers)
-    model.smoothed_churn += (float(churn) - model.smoothed_churn) / selling.YEAR
+    lapsed = int(model.lapse_counts[0])
+    churn = lapsed / max(1, lapsed + model.active_customers)
+    model.smoothed_churn += (churn - model.smoothed_churn) / selling.YEAR
     model.retention = math.nan
     if model.week % selling.QUARTER == 0:
         before = (c.quarters & 2) > 0
@@ -302,9 +306,9 @@ def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_al
         len(counts), np.uint64(model.seed), model.week, c.key, c.status, c.satisfaction, c.leniency, c.recommends,
         wheel["experience->visits"].factor * living, wheel["experience->adoption"].factor * living, rules, counts, sums,
     )  # fmt: skip
-    active = int(counts[:, 3].sum())
+    active = int(total(counts[:, 3]))
     if active:
-        model.mean_satisfaction = sums.sum(axis=0) / active
+        model.mean_satisfaction = np.add.reduce(sums) / active
 
 
 # -- 5. sellers --------------------------------------------------------------------------------------------------
@@ -317,7 +321,7 @@ def sellers_act(model: MarketplaceModel) -> None:
     order_record.keep_orders(model)
     stocking.age(model)
     selling.pay_running_costs(model)
-    model.seller_surplus = float(model.sellers.columns.profit.sum())
+    model.seller_surplus = total(model.sellers.columns.profit)
     repricing.reprice(model)
     stocking.restock(model, model.tally)
     selling.choose_modes(model)
@@ -335,7 +339,7 @@ def platforms_act(model: MarketplaceModel) -> None:
     operations.close_books(model)
     operations.spend_surplus(model)
     operations.set_prices_and_fees(model)
-    per_customer = float(model.books.margin.sum()) / max(1, model.active_customers)
+    per_customer = total(model.books.margin) / max(1, model.active_customers)
     model.margin_per_customer += (per_customer - model.margin_per_customer) / selling.YEAR
 
 
