@@ -96,7 +96,7 @@ class Column:
         target = self.dtype
         if given.dtype == target:
             return given
-        if given.dtype.kind in "bi" and target.kind == "i":  # the commonest case needs no guard against what may go wrong
+        if given.dtype.kind in "bi" and target.kind == "i":  # the commonest case, and astype is quiet
             stored = given.astype(target)
             if (stored == given).all():
                 return stored
@@ -313,8 +313,10 @@ class Table:
         columns = {name: col.default for name, col in self.declared.items()}
         for name, given in values.items():
             col = self.declared[name]
-            fits = isinstance(given, np.ndarray) and given.dtype == col.dtype and given.shape == (count,)
-            columns[name] = given if fits and col.dim is None else col.shaped(given, count, self._length(col))
+            if isinstance(given, np.ndarray) and given.dtype == col.dtype and given.shape == (count,) and not col.dim:
+                columns[name] = given
+            else:
+                columns[name] = col.shaped(given, count, self._length(col))
         start, end = self.size, self.size + count
         self._reserve(end)
         for name, stored in columns.items():

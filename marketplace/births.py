@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import LISTING, OFFER, SELLER, SELLER_MORE, child_keys, draws, normals
+from agents.chance import CUSTOMER, LISTING, OFFER, SELLER, SELLER_MORE, child_keys, draws, normals
+from agents.customer import ACTIVE, INITIAL
 from agents.offer import OWN, PLATFORM
 from agents.seller import reputation
 from marketplace.ledger import OUTSIDE, SELLERS
@@ -20,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 KIND_CUSTOMER, KIND_SELLER, KIND_PLATFORM = 1, 2, 3
+BIRTH_BATCH = 65_536  # customers drawn at a time, so that a large world needs no large temporaries
 
 
 class Traits(NamedTuple):
@@ -42,6 +44,36 @@ class Listings(NamedTuple):
     number: Ints  # number of the listing among its seller's
     category: npt.NDArray[np.int32]
     place: Floats
+
+
+def customers(model: MarketplaceModel, count: int) -> Ints:
+    """Append customers; see `MarketplaceModel.add_customers`."""
+    from scipy.special import gammaincinv
+
+    settings, choice = model.scenario.customers, model.scenario.choice
+    start = model.customers.size
+    for first in range(start, start + count, BIRTH_BATCH):
+        number = np.arange(first, min(start + count, first + BIRTH_BATCH))
+        key = child_keys(KIND_CUSTOMER, number)
+        u = draws(model.seed, CUSTOMER, key)
+        shape = settings.need_rate_shape
+        rate = np.full(number.size, settings.need_rate)
+        if shape > 0.0:
+            # Towards shape 0 everybody's rate goes to 0; below some 1e-300 the quotient no longer says so.
+            rate *= np.nan_to_num(gammaincinv(shape, u[:, 0]) / shape, posinf=0.0)
+        initial = u[:, 3] < settings.initial_adopters
+        model.customers.append(
+            number.size,
+            key=key,
+            status=np.where(initial, ACTIVE, 0).astype(np.int8),
+            channel=np.where(initial, INITIAL, 0).astype(np.int8),
+            joined=np.where(initial, 0, -1).astype(np.int32),
+            need_rate=rate,
+            alpha=choice.alpha * np.exp(choice.alpha_sd * normals(u[:, 1])),
+            leniency=model.scenario.experience.leniency_sd * normals(u[:, 2]),
+            satisfaction=model.scenario.experience.launch_satisfaction,
+        )
+    return np.arange(start, start + count)
 
 
 def traits_of(model: MarketplaceModel, week: Ints, number: Ints) -> Traits:

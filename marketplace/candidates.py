@@ -45,7 +45,7 @@ class Cohort(NamedTuple):
         of, to = self.first_listing[low], self.first_listing[high]
         owner, number, category, place = self.all.listings
         return Candidates(
-            births.Traits(*(part[low:high] for part in self.all.traits)),
+            births.Traits._make(part[low:high] for part in self.all.traits),
             births.Listings(owner[of:to] - low, number[of:to], category[of:to], place[of:to]),
             self.all.belief[low:high],
         )
@@ -89,7 +89,8 @@ class Terms(NamedTuple):
 
 def terms_of(model: MarketplaceModel) -> Terms:
     """Gather the terms on which candidates would list this week."""
-    wheel, search, choice, mode = model.flywheel, model.scenario.search, model.scenario.choice, births.default_mode(model)
+    wheel, search, choice = model.flywheel, model.scenario.search, model.scenario.choice
+    mode = births.default_mode(model)
     reputation = births.first_reputation(model)
     fee = model.platforms.columns.fulfilment_fee
     return Terms(

@@ -183,10 +183,10 @@ def base_stock(forecast, weeks, safety):  # type: ignore[no-untyped-def]
     ``forecast`` is in units per week; ``weeks`` is the lead time plus the review period of one week.
     """
     mean = forecast * weeks
-    return max(1, int(math.ceil(mean + safety * math.sqrt(mean))))
+    return max(1, math.ceil(mean + safety * math.sqrt(mean)))
 
 
 @rule
 def aged(stock, rate, u):  # type: ignore[no-untyped-def]
     """Return units lost to ageing: ``stock x rate`` in expectation, whole units by a keyed uniform."""
-    return min(stock, int(math.floor(stock * rate + u)))
+    return min(stock, math.floor(stock * rate + u))

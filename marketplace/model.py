@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents import chance, compiled
-from agents.customer import ACTIVE, INITIAL, Customer, CustomerRules
+from agents.customer import ACTIVE, Customer, CustomerRules
 from agents.offer import OWN, PLATFORM
 from agents.platform import Platform, capability_level
 from agents.policies import CAPABILITIES, PlatformPolicy, policy_named
@@ -40,7 +40,6 @@ Ints = npt.NDArray[np.int64]
 
 MOST_LOGGED = 3  # room in the log, as a multiple of the searches it is to hold
 LOG_SLACK = 32  # searches more for each block of customers, since small blocks vary
-BIRTH_BATCH = 65_536  # customers drawn at a time, so that a large world needs no large temporaries
 
 
 class MarketplaceModel(ColumnModel):
@@ -171,32 +170,7 @@ class MarketplaceModel(ColumnModel):
 
         Customers added after the model was made have no neighbours on the social graph.
         """
-        from scipy.special import gammaincinv
-
-        settings, choice = self.scenario.customers, self.scenario.choice
-        start = self.customers.size
-        for first in range(start, start + count, BIRTH_BATCH):
-            number = np.arange(first, min(start + count, first + BIRTH_BATCH))
-            key = chance.child_keys(births.KIND_CUSTOMER, number)
-            u = chance.draws(self.seed, chance.CUSTOMER, key)
-            shape = settings.need_rate_shape
-            rate = np.full(number.size, settings.need_rate)
-            if shape > 0.0:
-                # Towards shape 0 everybody's rate goes to 0; below some 1e-300 the quotient no longer says so.
-                rate *= np.nan_to_num(gammaincinv(shape, u[:, 0]) / shape, posinf=0.0)
-            initial = u[:, 3] < settings.initial_adopters
-            self.customers.append(
-                number.size,
-                key=key,
-                status=np.where(initial, ACTIVE, 0).astype(np.int8),
-                channel=np.where(initial, INITIAL, 0).astype(np.int8),
-                joined=np.where(initial, 0, -1).astype(np.int32),
-                need_rate=rate,
-                alpha=choice.alpha * np.exp(choice.alpha_sd * chance.normals(u[:, 1])),
-                leniency=self.scenario.experience.leniency_sd * chance.normals(u[:, 2]),
-                satisfaction=self.scenario.experience.launch_satisfaction,
-            )
-        return np.arange(start, start + count)
+        return births.customers(self, count)
 
     def _make_offers(self) -> None:
         self.sellers = self.add_population(Seller)

@@ -52,10 +52,13 @@ class Outlook(NamedTuple):
     who: Ints  # (S,) of it: the sellers' rows
 
 
+KINDS = tuple(np.int64 if name in ("group", "seller", "who") else np.float64 for name in Outlook._fields)
+
+
 def price_by(model: MarketplaceModel, rule: SellerPricing, rows: Ints, learned: Learned) -> Floats:
     """Return the prices of one rule for the offers in ``rows``, with their view of the market."""
     o, sellers = model.offers.columns, model.sellers.columns
-    out = Outlook(*(np.empty(rows.size, np.int64 if name in COUNTS else np.float64) for name in Outlook._fields))
+    out = Outlook._make(np.empty(rows.size, kind) for kind in KINDS)
     groups, count = look(
         rows, o.seller, o.platform, o.category, o.mode, o.price, o.cost, model.group_of, learned, sellers.ad_bid,
         model.commission, model.platforms.columns.fulfilment_fee, model.own_fulfilment_cost,
@@ -84,9 +87,6 @@ def price_by(model: MarketplaceModel, rule: SellerPricing, rows: Ints, learned: 
     sellers.direction[who] = direction
     sellers.climb_before[who] = sellers.climb_profit[who]
     return np.asarray(prices, dtype=np.float64)
-
-
-COUNTS = ("group", "seller", "who")  # whole numbers in an `Outlook`
 
 
 @loop

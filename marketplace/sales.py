@@ -29,7 +29,7 @@ FLOWS = (
 
 
 def settle(model: MarketplaceModel, tally: Tally) -> None:
-    """Settle the week's sales and returns, of third parties and of platforms' own retail, and enter them in the books."""
+    """Settle the week's sales and returns, third parties' and own retail's, and enter them in the books."""
     o, s, p, rules = model.offers.columns, model.sellers.columns, model.platforms.columns, model.scenario.fulfilment
     books, flows = model.books, np.zeros(len(FLOWS))
     settle_sales(

@@ -56,7 +56,7 @@ def empty_log(searches: int, most: int, blocks: int) -> Log:
 
 def first_rows(log: Log, count: int) -> Log:
     """The part of a log that was written this week."""
-    return Log(*(part[:count] for part in log))
+    return Log._make(part[:count] for part in log)
 
 
 def expected_surplus(model: MarketplaceModel) -> float:

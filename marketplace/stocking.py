@@ -158,7 +158,7 @@ def afford(rows, wanted, seller, cost, cash, platform_cash, paid):  # type: igno
         share = 1.0
         if who >= 0 and asked[who] > 0.0:
             share = min(1.0, max(0.0, cash[who] / asked[who]))
-        ordered[k] = int(math.floor(wanted[k] * share))
+        ordered[k] = math.floor(wanted[k] * share)
         if who >= 0:
             bill[who] += ordered[k] * cost[rows[k]]
         else:

@@ -222,7 +222,7 @@ def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats]:
 
 
 def count_orders(model: MarketplaceModel) -> int:
-    """Count demanded, delivered, late and returned orders, days and consumer surplus. Returns the units that came back."""
+    """Count the week's orders by outcome, days and consumer surplus. Returns the units that came back."""
     orders, books = model.week_orders, model.books
     stays = np.empty(orders.offer.size, np.bool_)
     came_back = fulfilment.count_orders(
