@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.columns import column
+from agents.compiled import rule
 from agents.population import ColumnAgent
 
 
@@ -32,6 +33,7 @@ class Seller(ColumnAgent):
     climb_before = column(np.float64, unit="currency", doc="smoothed profit before its last price step")
 
 
+@rule
 def reputation(stars, reviews, weight, prior):  # type: ignore[no-untyped-def]
     """Return reputation in [-1, 1]: the mean of stars shrunk towards a prior, never sales volume."""
     return ((stars + weight * prior) / (reviews + weight) - 3.0) / 2.0

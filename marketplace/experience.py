@@ -137,13 +137,27 @@ def lapse_and_recommend(  # type: ignore[no-untyped-def]
 
 @loop
 def review(  # type: ignore[no-untyped-def]
-    seed, week, key, customer, offer, outcome, late, days, days_normal, rules, quality, seller, seller_stars,
-    seller_reviews, retail_stars, retail_reviews, given,
+    seed, week, key, customer, offer, outcome, late, days, promised, promise, platform, felt, rules, quality,
+    usual_quality, seller, seller_stars, seller_reviews, retail_stars, retail_reviews, given,
 ):  # fmt: skip
     """Leave reviews and add them to the reputation of sellers and of platforms' own retail.
 
-    ``quality`` is measured from the mean; ``given`` (orders,) gets the stars of each order, 0 without a review.
+    Parameters
+    ----------
+    promised, promise : (offers.size,) float64, float
+        Promised days, and how many times the median that is.
+    felt : (platforms,) float64
+        Factor on days as customers perceive them.
+    given : (orders,) int8, out
+        Stars of each order, 0 without a review.
+
+    Returns
+    -------
+    stars, reviews
+        Sum and number of the week's stars.
     """
+    all_stars = 0
+    reviews = 0
     for order in range(customer.size):
         given[order] = 0
         if outcome[order] != DELIVERED:
@@ -152,12 +166,17 @@ def review(  # type: ignore[no-untyped-def]
         if u_review >= rules.review_rate:
             continue
         row = offer[order]
-        felt = stars(normal(u_stars), quality[row], days[order] - days_normal[row], late[order] != 0, rules)
-        given[order] = np.int8(felt)
+        seen = felt[platform[row]]
+        delay = days[order] * seen - promised[row] / promise * seen
+        left = stars(normal(u_stars), quality[row] - usual_quality, delay, late[order] != 0, rules)
+        given[order] = np.int8(left)
+        all_stars += left
+        reviews += 1
         who = seller[row]
         if who >= 0:
-            seller_stars[who] += felt
+            seller_stars[who] += left
             seller_reviews[who] += 1
         else:
-            retail_stars[-1 - who] += felt
+            retail_stars[-1 - who] += left
             retail_reviews[-1 - who] += 1
+    return all_stars, reviews

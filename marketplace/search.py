@@ -38,21 +38,6 @@ class Taste(NamedTuple):
     head_width: float
 
 
-class Shelf(NamedTuple):
-    """The week's visible offers, sorted by (platform, category, place), and how to find a place among them."""
-
-    segment: Ints  # (platforms * categories + 1,) first position of each circle
-    bucket: npt.NDArray[np.int32]  # (platforms * categories * buckets + 1,) first position at or after each bucket
-    buckets: int  # buckets a circle
-    place: Floats  # (offers on the shelf,)
-    base: Floats  # utility but for price and mismatch
-    price: Floats  # perceived price in units of the category's price level
-    rank: Floats  # rank but for relevance
-    seller: npt.NDArray[np.int32]
-    row: npt.NDArray[np.int32]  # row in the table of offers
-    position: npt.NDArray[np.int32]  # (offers.size,) position on the shelf of each row, -1 if it is not there
-
-
 class Perception(NamedTuple):
     """What the flywheel's valves make of quantities that customers perceive; (platforms,) factors each."""
 
@@ -88,24 +73,6 @@ class Visits(NamedTuple):
     surplus: Floats  # realised, in currency of price level 1; 0 where nothing is bought
     filled: Ints  # (blocks,) slots filled
     bought: Ints  # (blocks,) of them with an offer
-
-
-class Log(NamedTuple):
-    """A sample of the week's searches with what was shown: what sellers and entrants learn from."""
-
-    platform: npt.NDArray[np.int8]
-    category: npt.NDArray[np.int32]
-    place: Floats  # true place of the need
-    alpha: Floats
-    shown: npt.NDArray[np.int32]  # (searches, most shown) rows of offers, -1 beyond
-    utility: Floats  # (searches, most shown)
-    share: Floats  # (searches, most shown) choice probabilities
-    inclusive: Floats
-    log_total: Floats  # log-sum of all that is offered, the outside option included
-    worst_share: Floats  # share of the last offer listed, which a newcomer would replace where the list is full
-    worst_rank: Floats  # lowest rank score shown, -inf where a free place was left
-    reach: Floats  # distance from the heard need of the farthest candidate, inf where all were retrieved
-    filled: Ints  # (blocks,) searches written by each block of customers
 
 
 def empty_visits(customers: int, searches_each: int) -> Visits:
@@ -359,7 +326,7 @@ def visit_block(  # type: ignore[no-untyped-def]
     segment, bucket, buckets, place_of, base, price, rank, seller, row_of, position = shelf
     mismatch, felt, noise, closed = seen
     v_customer, v_platform, v_offer, v_distance, v_inclusive, v_surplus, v_count, v_bought = visits_
-    l_platform, l_category, l_place, l_alpha, l_shown, l_utility, _, _, _, _, l_worst, l_reach, l_count = log
+    l_platform, l_category, l_place, l_alpha, l_shown, l_utility, _, _, _, l_worst, l_reach, l_count = log
     categories = category_cdf.size
     outside = rules.outside / rules.mu
     ties = tie_offer.shape[1]
@@ -509,190 +476,3 @@ def visit_and_choose(  # type: ignore[no-untyped-def]
             block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log,
             top, top_score, value, gap, known_at, known_seller, u_visits, u_logs,
         )  # fmt: skip
-
-@block_rule
-def join_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
-    """Do the work of `close_log`."""
-    room = log.platform.size // log.filled.size
-    written = 0
-    most = log.shown.shape[1]
-    for block in range(log.filled.size):
-        for at in range(block * room, block * room + log.filled[block]):
-            out.platform[written] = log.platform[at]
-            out.category[written] = log.category[at]
-            out.place[written] = log.place[at]
-            out.alpha[written] = log.alpha[at]
-            out.worst_rank[written] = log.worst_rank[at]
-            out.reach[written] = log.reach[at]
-            peak = -math.inf
-            for j in range(most):
-                out.shown[written, j] = log.shown[at, j]
-                out.utility[written, j] = log.utility[at, j]
-                out.share[written, j] = 0.0
-                if log.shown[at, j] >= 0:
-                    peak = max(peak, log.utility[at, j])
-            total = 0.0
-            for j in range(most):
-                if log.shown[at, j] >= 0:
-                    total += math.exp(log.utility[at, j] - peak)
-            inside = peak + math.log(total) if total > 0.0 else -math.inf
-            out.inclusive[written] = above_nothing(inside)
-            top = max(peak, outside)
-            whole = total * math.exp(peak - top) + math.exp(outside - top) if top > -math.inf else 0.0
-            out.log_total[written] = top + math.log(whole) if whole > 0.0 else -math.inf
-            for j in range(most):
-                if log.shown[at, j] >= 0:  # by weights, not by logs, so that shares add up to 1 at any utility
-                    out.share[written, j] = math.exp(log.utility[at, j] - top) / whole
-            out.worst_share[written] = out.share[written, room_shown - 1]
-            written += 1
-    return written
-
-
-@loop
-def close_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
-    """Bring the blocks' parts of a log together in ``out`` and add what follows from utilities. Returns how many."""
-    return join_log(log, out, outside, room_shown)
-
-
-@block_rule
-def read_needs(  # type: ignore[no-untyped-def]
-    platform, category, place, alpha, shelf, days, rules, categories, out, top, top_score, value
-):
-    """Read one platform's shelf; see `read_panel`. What comes after ``out`` is scratch."""
-    segment, bucket, buckets, place_of, base, price_of, rank, _, row_of, _ = shelf
-    most = rules.shown
-    served = 0
-    price = 0.0
-    distance = 0.0
-    wait = 0.0
-    inclusive = 0.0
-    for need in range(category.size):
-        circle = platform * categories + category[need]
-        low, high = segment[circle], segment[circle + 1]
-        if high == low:
-            distance += 0.5
-            continue
-        right = first_after(place_of, bucket, buckets, circle, high, place[need])
-        kept, _ = find_shown(place_of, rank, low, high, right, place[need], rules.candidates, most,
-                             rules.relevance * rules.tau, top, top_score)  # fmt: skip
-        mean_gap = 0.0
-        mean_days = 0.0
-        for j in range(kept):
-            gap = circle_distance(place[need], place_of[top[j]])
-            worth = utility(base[top[j]], price_of[top[j]], gap, alpha, rules.tau)
-            value[j] = worth / rules.mu
-            mean_gap += gap
-            mean_days += days[row_of[top[j]]]
-        inside, total = log_sum(value, kept)
-        inclusive += above_nothing(inside)
-        mean_price = 0.0
-        for j in range(kept):
-            mean_price += value[j] / total * price_of[top[j]]
-        price += mean_price
-        distance += mean_gap / kept
-        wait += mean_days / kept
-        served += 1
-    out[0] = price / served if served > 0 else math.nan
-    out[1] = distance / category.size
-    out[2] = wait / served if served > 0 else math.nan
-    out[3] = inclusive / category.size
-
-
-@loop
-def read_panel(category, place, alpha, shelf, days, rules, categories, out):  # type: ignore[no-untyped-def]
-    """Read the shelf of every platform with a fixed basket of needs, without search noise.
-
-    Fills ``out`` (platforms, 4) with the mean over needs of the expected price (relative to the price level, given a
-    choice), of the distance and the promised days of what is shown, and of the inclusive value. A need that nothing
-    is shown for lies half a circle away; it is left out of price and days. NaN where no need is served.
-    """
-    top = np.empty(rules.shown, np.int64)
-    top_score = np.empty(rules.shown)
-    value = np.empty(rules.shown)
-    for platform in range(out.shape[0]):
-        read_needs(
-            platform, category, place, alpha, shelf, days, rules, categories, out[platform], top, top_score, value
-        )
-
-
-@loop
-def fill_shelf(  # type: ignore[no-untyped-def]
-    order, stock, to_order, visible, platform, category, place, price, base, rank, seller, level,
-    categories, shelf,
-):  # fmt: skip
-    """Lay out the offers in stock and visible, given in ``order`` of (platform, category, place). Returns how many."""
-    at = 0
-    circle = 0
-    shelf.position[:] = -1
-    shelf.segment[0] = 0
-    next_bucket = 0
-    buckets = shelf.buckets
-    for k in range(order.size):
-        row = order[k]
-        if not visible[row] or not (to_order or stock[row] > 0):
-            continue
-        mine = platform[row] * categories + category[row]
-        while circle < mine:
-            circle += 1
-            shelf.segment[circle] = at
-        last_bucket = mine * buckets + int(place[row] * buckets)
-        while next_bucket <= last_bucket:
-            shelf.bucket[next_bucket] = at
-            next_bucket += 1
-        shelf.place[at] = place[row]
-        shelf.base[at] = base[row]
-        shelf.price[at] = price[row] / level[category[row]]
-        shelf.rank[at] = rank[row]
-        shelf.seller[at] = seller[row]
-        shelf.row[at] = row
-        shelf.position[row] = at
-        at += 1
-    while circle < shelf.segment.size - 1:
-        circle += 1
-        shelf.segment[circle] = at
-    while next_bucket < shelf.bucket.size:
-        shelf.bucket[next_bucket] = at
-        next_bucket += 1
-    return at
-
-
-def empty_shelf(offers: int, circles: int) -> Shelf:
-    """Room for a shelf of at most ``offers`` rows on ``circles`` circles, with about one offer a bucket."""
-    buckets = 1 << max(0, (max(1, offers // circles) - 1).bit_length())
-    return Shelf(
-        np.zeros(circles + 1, np.int64),
-        np.zeros(circles * buckets + 1, np.int32),
-        buckets,
-        np.empty(offers),
-        np.empty(offers),
-        np.empty(offers),
-        np.empty(offers),
-        np.empty(offers, np.int32),
-        np.empty(offers, np.int32),
-        np.empty(offers, np.int32),
-    )
-
-
-def empty_log(searches: int, most: int, blocks: int) -> Log:
-    """Room for a log of ``searches`` searches that each consider at most ``most`` offers."""
-    wide = (searches, most)
-    return Log(
-        np.empty(searches, np.int8),
-        np.empty(searches, np.int32),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(wide, np.int32),
-        np.empty(wide),
-        np.empty(wide),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.zeros(blocks, np.int64),
-    )
-
-
-def first_rows(log: Log, count: int) -> Log:
-    """The part of a log that was written this week."""
-    return log._replace(**{name: part[:count] for name, part in log._asdict().items()})
