@@ -27,10 +27,10 @@ class Seller(ColumnAgent):
     profit = column(np.float64, unit="currency", doc="profit of the week")
     smoothed_profit = column(np.float64, unit="currency per week", doc="smoothed weekly profit")
     revenue = column(np.float64, unit="currency", doc="sales of the week less refunds")
-    year_revenue = column(np.float64, unit="currency", doc="sales, exponentially smoothed over a year")
+    year_revenue = column(np.float64, unit="currency per week", doc="weekly sales less refunds, smoothed over a year")
     direction = column(np.int8, 1, unit="sign", doc="direction of its last price step (hill-climbing)")
-    climb_profit = column(np.float64, unit="currency", doc="smoothed profit since its last price step")
-    climb_before = column(np.float64, unit="currency", doc="smoothed profit before its last price step")
+    climb_profit = column(np.float64, unit="currency per week", doc="smoothed weekly profit, as hill-climbing sees it")
+    climb_before = column(np.float64, unit="currency per week", doc="what that was at its last price step")
 
 
 @rule

@@ -125,13 +125,12 @@ def better_mode(model: MarketplaceModel, seller: Ints, platform: Ints, level: Fl
     """Return who had better ship: the fee against own cost, and faster delivery at what it is worth to customers."""
     scenario = model.scenario
     if scenario.sellers.fulfilment != "choose":
-        code = PLATFORM if scenario.sellers.fulfilment == "platform" else OWN
-        return np.full(seller.size, code, np.int8)
+        return default_mode(model)[platform]
     rules, choice = scenario.fulfilment, scenario.choice
     faster = rules.promise * (rules.own_delivery_days - model.median_days[platform])
     gain = model.own_fulfilment_cost - model.platforms.columns.fulfilment_fee[platform]
     gain = gain + faster * choice.delta / choice.alpha * level + model.sellers.columns.mode_taste[seller]
-    return np.where(gain > 0.0, PLATFORM, OWN).astype(np.int8)
+    return np.where(model.fulfilment_offered[platform] & (gain > 0.0), PLATFORM, OWN).astype(np.int8)
 
 
 def open_sellers(
@@ -163,7 +162,7 @@ def open_sellers(
     home = traits.home[chosen][listings.owner]
     for m in range(model.platforms.size):
         on = (home < 0) | (home == m)
-        if on.any():
+        if on.any() and model.platforms.columns.failed[m] < 0:
             put_up(model, rows[listings.owner[on]], m, Listings(*(part[on] for part in listings)))
     return rows
 
@@ -236,9 +235,10 @@ def put_up_retail(model: MarketplaceModel, m: int) -> Ints:
     )
 
 
-def default_mode(model: MarketplaceModel) -> int:
-    """The mode a candidate reckons with before it knows its own leaning."""
-    return PLATFORM if model.scenario.sellers.fulfilment == "platform" else OWN
+def default_mode(model: MarketplaceModel) -> npt.NDArray[np.int8]:
+    """Who ships on each platform for a seller that knows no leaning of its own, (platforms,)."""
+    by_platform = model.fulfilment_offered & (model.scenario.sellers.fulfilment == "platform")
+    return np.where(by_platform, PLATFORM, OWN).astype(np.int8)
 
 
 def first_reputation(model: MarketplaceModel) -> float:

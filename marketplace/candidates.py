@@ -27,7 +27,7 @@ class Candidates(NamedTuple):
 
     traits: births.Traits
     listings: births.Listings
-    belief: Floats  # factor by which each misjudges its revenue
+    belief: Floats  # factor by which each misjudges its profit before fixed cost
 
 
 class Cohort(NamedTuple):
@@ -96,8 +96,8 @@ def terms_of(model: MarketplaceModel) -> Terms:
     return Terms(
         (model.opens <= model.week) & (model.platforms.columns.failed < 0),
         model.commission,
-        fee if mode == PLATFORM else np.full(fee.size, model.own_fulfilment_cost),
-        model.promises()[:, mode] * wheel["delivery->experience"].factor,
+        np.where(mode == PLATFORM, fee, model.own_fulfilment_cost),
+        model.promises()[np.arange(fee.size), mode] * wheel["delivery->experience"].factor,
         # Customers feel price x felt; where a valve lets no price through, the cap on mark-ups is what binds.
         np.maximum(wheel["price->experience"].factor, 1e-6),
         choice.delta,

@@ -176,6 +176,7 @@ class MarketplaceModel(ColumnModel):
         self.sellers = self.add_population(Seller)
         self.offers = Assortment(self.scenario.market.categories, max(1, self.scenario.fulfilment.lead_time))
         self.opens: Ints = np.array([p.marketplace_opens for p in self.scenario.platforms])
+        self.fulfilment_opens: Ints = np.array([p.fulfilment_opens for p in self.scenario.platforms])
         for m in range(self.platforms.size):
             births.put_up_retail(self, m)
         self.has_opened = False
@@ -289,6 +290,11 @@ class MarketplaceModel(ColumnModel):
     # -- terms of trade ------------------------------------------------------------------------------------------
 
     @property
+    def fulfilment_offered(self) -> npt.NDArray[np.bool_]:
+        """Whether each platform fulfils orders for sellers by now, (platforms,)."""
+        return np.asarray(self.fulfilment_opens <= max(self.week, 1))
+
+    @property
     def marketplace_open(self) -> bool:
         """Whether third parties may sell on any platform."""
         return bool((self.week >= self.opens).any())
@@ -355,9 +361,10 @@ class MarketplaceModel(ColumnModel):
         return mean(c.price[rows] / self.level[c.category[rows]])
 
     def entry_cost(self) -> float:
-        """Sunk cost of entry, lowered by the best platform's tools for sellers, in currency."""
+        """Sunk cost of entry, lowered by the best open platform's tools for sellers, in currency."""
         settings = self.scenario.entry
-        tools = float(np.max(self.capability[:, CAPABILITIES.index("selection")]))
+        running = self.platforms.columns.failed < 0
+        tools = float(np.max(self.capability[running, CAPABILITIES.index("selection")], initial=0.0))
         return settings.cost / (1.0 + settings.tools_gain * tools)
 
     def add_offers(self, count: int, **values: Any) -> Ints:

@@ -51,7 +51,7 @@ class WeekBooks:
         "retail_cost", "handling", "speed", "capacity", "shipping", "overhead", "holding", "bonuses", "ageing",
     )  # fmt: skip
     FIELDS = (
-        *Takings._fields, *COSTS[1:], "surplus", "spent", "dividend", "revenue", "margin", "searches", "failed",
+        *Takings._fields, *COSTS[1:], "surplus", "spent", "stood", "dividend", "revenue", "margin", "searches", "failed",
         "visits", "late", "delivered", "demanded", "returned", "days",
     )  # fmt: skip
 
@@ -121,6 +121,7 @@ def produce(model: MarketplaceModel, m: int, settings: Platform, volume: float, 
     """Work out what platform m's fulfilment cost this week, where it perceives ``factor`` times its true volume."""
     p, books, rules = model.platforms.columns, model.books, model.scenario.fulfilment
     shipped, stands, smoothed = float(books.fulfilled[m]), float(p.capacity[m]), float(p.volume[m])
+    books.stood[m] = stands
     learned = settings.handling_cost * learned_cost(
         float(p.experience[m]), settings.launch_volume, settings.progress_ratio, settings.handling_floor
     )

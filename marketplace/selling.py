@@ -56,7 +56,7 @@ def charge(  # type: ignore[no-untyped-def]
 
 def choose_modes(model: MarketplaceModel) -> None:
     """Once a quarter, let sellers weigh the platform's fulfilment against their own."""
-    if model.scenario.sellers.fulfilment != "choose" or model.week % QUARTER:
+    if model.scenario.sellers.fulfilment == "own" or model.week % QUARTER:
         return
     rows = model.third_party_rows
     offers = model.offers.columns
