@@ -13,7 +13,7 @@ from agents.customer import ACTIVE
 from agents.offer import OWN, PLATFORM
 from agents.policies import CAPABILITIES
 from agents.seller import reputation
-from marketplace import adoption, entrants, fulfilment, indicators, operations, search, selling
+from marketplace import adoption, entrants, fulfilment, indicators, operations, search, selling, visiting
 from marketplace import experience as experiences
 from marketplace.ledger import mean
 
@@ -207,7 +207,7 @@ def visit_and_choose(model: MarketplaceModel) -> None:
     people, seller, seed = people_of(model), model.offers.columns.seller, np.uint64(model.seed)
     expected = max(1.0, model.searches_last_week)
     log_share = min(1.0, scenario.search.sample / expected)
-    search.visit_and_choose(
+    visiting.visit_and_choose(
         model.visits.filled.size, seed, model.week, model.searches_each, log_share, model.rules, seller, model.level,
         people, model.taste, model.shelf, seen, model.visits, model.raw_log,
     )  # fmt: skip
