@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from agents.compiled import block_rule, loop, rule
 from agents.customer import circle_distance, utility, wrap
+from agents.maths import exponential, logarithm, logarithm_beside_one
 
 UNIFORM_WIDTH = math.sqrt(12.0)  # of a uniform distribution with standard deviation 1
 BLOCK = 2048  # customers a thread takes at a time; each block fills its own slice of the visits
@@ -184,7 +185,7 @@ def pick_platform(u, satisfaction, row, factor, closed, sensitivity, avoid):  # 
 @rule
 def reads(place, at, low, high):  # type: ignore[no-untyped-def]
     """Return the place at a position of a circle that runs on beyond its ends: one turn back below, one on above."""
-    turn = (at >= high) - (at < low)
+    turn = int(at >= high) - int(at < low)
     return place[at - turn * (high - low)] + turn
 
 
@@ -298,6 +299,12 @@ def favourite(friend, low, high, recommends, tie_offer, tie_weight, position):  
 
 
 @rule
+def log_sum_of(peak, total):  # type: ignore[no-untyped-def]
+    """Return the log-sum of utilities/mu: of the largest and the total of exp(v - largest); -inf without any."""
+    return peak + logarithm(total) if peak > -math.inf else -math.inf
+
+
+@rule
 def log_sum(value, kept):  # type: ignore[no-untyped-def]
     """Turn utilities/mu into weights of the offers considered.
 
@@ -308,38 +315,33 @@ def log_sum(value, kept):  # type: ignore[no-untyped-def]
         peak = max(peak, value[j])
     total = 0.0
     for j in range(kept):
-        value[j] = math.exp(value[j] - peak)
+        value[j] = exponential(value[j] - peak)
         total += value[j]
-    return (peak + math.log(total) if kept > 0 else -math.inf), total
+    return log_sum_of(peak, total), total
 
 
 @rule
 def excess(u, inside, outside):  # type: ignore[no-untyped-def]
     """Return (best offer's utility - the outside option's)/mu: logistic about the difference of log-sums."""
-    if inside == -math.inf:
-        return -math.inf
-    if outside == -math.inf:
-        return math.inf
-    return inside - outside + math.log(u / (1.0 - u))
+    more = inside - outside + logarithm(u / (1.0 - u))
+    return more if inside > -math.inf else -math.inf
 
 
 @rule
-def which(u, value, total, kept):  # type: ignore[no-untyped-def]
-    """Return which of the offers considered is chosen, by its share."""
+def which(u, weight, first, total, kept):  # type: ignore[no-untyped-def]
+    """Return which of the offers considered is chosen, by its share; their weights begin at ``first``."""
     mark = u * total
-    for j in range(kept):
-        mark -= value[j]
-        if mark <= 0.0:
-            return j
-    return kept - 1
+    beyond = 0
+    for j in range(first, first + kept - 1):
+        mark -= weight[j]
+        beyond += mark > 0.0
+    return beyond
 
 
 @rule
 def above_nothing(inside):  # type: ignore[no-untyped-def]
     """Return ln(1 + exp(inside)): the inclusive value of a search beside doing nothing."""
-    if inside > 0.0:
-        return inside + math.log1p(math.exp(-inside))
-    return math.log1p(math.exp(inside))
+    return max(0.0, inside) + logarithm_beside_one(exponential(-abs(inside)))
 
 
 @block_rule

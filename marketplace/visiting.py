@@ -18,6 +18,7 @@ import numpy.typing as npt
 from agents.chance import ELSEWHERE, NEED, SEARCH, VISIT, draw
 from agents.compiled import block_loop, block_rule, loop
 from agents.customer import ACTIVE, circle_distance, utility, visit_rate, visits, wrap
+from agents.maths import exponential
 from marketplace.search import (
     BLOCK,
     UNIFORM_WIDTH,
@@ -25,6 +26,7 @@ from marketplace.search import (
     add,
     excess,
     favourite,
+    log_sum_of,
     need_category,
     need_place,
     pick_platform,
@@ -70,7 +72,6 @@ class Desk(NamedTuple):
     low: Ints  # the circle's first position on the shelf
     high: Ints  # the position after its last
     first: Ints  # position of the first candidate on a circle that runs on beyond its ends
-    answers: Ints  # positions that may still be the first
     take: Ints  # candidates
     candidate: Ints  # (candidates, searches) positions on the shelf
     score: Floats  # (candidates, searches)
@@ -79,11 +80,17 @@ class Desk(NamedTuple):
     tie_at: Ints  # (searches, ties) position on the shelf of each tie's offer, -1 if it is not there
     tie_seller: Ints  # (searches, ties)
     tie_weight: Floats  # (searches, ties)
+    advised: Ints  # position of what a friend advises, -1 if nothing
     kept: Ints  # offers considered
     at: Ints  # (searches, most considered) their positions on the shelf
     gap: Floats  # (searches, most considered) their distance from the need
     value: Floats  # (searches, most considered) utility/mu
-    weight: Floats  # (most considered,) of one search: exp(value - the largest)
+    weight: Floats  # (searches * most considered,) exp(value - the largest), 0 beyond what is considered
+    peak: Floats  # largest value
+    total: Floats  # of the weights
+    inside: Floats  # log-sum of what is considered
+    margin: Floats  # by how much the best offer beats the outside option
+    inclusive: Floats
 
 
 @block_rule
@@ -174,7 +181,6 @@ def retrieve(count, seed, week, decision, rules, categories, shelf, noise, desk)
     """
     for k in range(count):
         desk.u_first[k], desk.u_friend[k], desk.u_buy[k], desk.u_which[k] = draw(seed, decision, desk.key[k], week)
-    most = 0
     for k in range(count):
         width = noise[desk.platform[k]]
         heard = desk.place[k]
@@ -185,26 +191,20 @@ def retrieve(count, seed, week, decision, rules, categories, shelf, noise, desk)
         low, high = shelf.segment[circle], shelf.segment[circle + 1]
         take = min(rules.candidates, high - low)
         bucket = circle * shelf.buckets + int(heard * shelf.buckets)
+        first = shelf.bucket[bucket] - take
+        answers = shelf.bucket[bucket + 1] - first + 1 if take > 0 else 1
         desk.low[k] = low
         desk.high[k] = high
         desk.take[k] = take
-        desk.first[k] = shelf.bucket[bucket] - take
-        answers = shelf.bucket[bucket + 1] - shelf.bucket[bucket] + take + 1 if take > 0 else 1
-        desk.answers[k] = answers
-        most = max(most, answers)
-    while most > 1:
-        for k in range(count):
-            half = desk.answers[k] // 2
-            low, high, take, heard = desk.low[k], desk.high[k], desk.take[k], desk.heard[k]
-            if high == low:
-                continue
-            before = desk.first[k] + half - 1
+        while answers > 1:
+            half = answers // 2
+            before = first + half - 1
             goes_on = heard - reads(shelf.place, before, low, high) > (
                 reads(shelf.place, before + take, low, high) - heard
             )
-            desk.first[k] += half * goes_on
-            desk.answers[k] -= half
-        most -= most // 2
+            first += half * goes_on
+            answers -= half
+        desk.first[k] = first
 
 
 @block_rule
@@ -217,7 +217,7 @@ def rank(count, rules, shelf, desk):  # type: ignore[no-untyped-def]
         first = desk.first[k]
         most = max(most, take)
         for c in range(take):
-            turn = (first + c >= high) - (first + c < low)
+            turn = int(first + c >= high) - int(first + c < low)
             at = first + c - turn * (high - low)
             desk.candidate[c, k] = at
             desk.score[c, k] = shelf.rank[at] - mismatch_weight * abs(shelf.place[at] + turn - heard)
@@ -261,16 +261,18 @@ def consider(count, rules, people, position, desk):  # type: ignore[no-untyped-d
             if advised >= 0:
                 kept = add(advised, kept, listed)
         desk.kept[k] = kept
-        desk.answers[k] = advised
+        desk.advised[k] = advised
 
 
 @block_rule
 def value(count, rules, mismatch, ties, shelf, desk):  # type: ignore[no-untyped-def]
     """Find the utility of all that is considered."""
+    most = desk.at.shape[1]
     for k in range(count):
         cost = rules.tau * mismatch[desk.platform[k]]
-        advised = desk.answers[k]
-        for j in range(desk.kept[k]):
+        kept = desk.kept[k]
+        peak = -math.inf
+        for j in range(kept):
             at = desk.at[k, j]
             gap = circle_distance(desk.place[k], shelf.place[at])
             worth = utility(shelf.base[at], shelf.price[at], gap, desk.alpha[k], cost)
@@ -278,31 +280,47 @@ def value(count, rules, mismatch, ties, shelf, desk):  # type: ignore[no-untyped
             for t in range(ties):
                 bond += desk.tie_weight[k, t] if desk.tie_seller[k, t] == shelf.seller[at] else 0.0
             worth += rules.tie_bonus * bond
-            worth += rules.friend_bonus if at == advised else 0.0
+            worth += rules.friend_bonus if at == desk.advised[k] else 0.0
             desk.gap[k, j] = gap
             desk.value[k, j] = worth / rules.mu
+            peak = max(peak, desk.value[k, j])
+        desk.peak[k] = peak
+        for j in range(kept):
+            desk.weight[k * most + j] = desk.value[k, j] - peak
+        for j in range(kept, most):
+            desk.weight[k * most + j] = -math.inf
+
+
+@block_rule
+def weigh(count, outside, desk):  # type: ignore[no-untyped-def]
+    """Turn utilities into weights, and find by how much the best offer beats the outside option."""
+    most = desk.at.shape[1]
+    weight, total, inside, margin, inclusive = desk.weight, desk.total, desk.inside, desk.margin, desk.inclusive
+    for i in range(count * most):  # loops of their own, so that they are vectorised
+        weight[i] = exponential(weight[i])
+    for k in range(count):
+        total[k] = 0.0
+        for j in range(k * most, (k + 1) * most):
+            total[k] += weight[j]
+    for k in range(count):
+        inside[k] = log_sum_of(desk.peak[k], total[k])
+    for k in range(count):
+        margin[k] = excess(desk.u_buy[k], inside[k], outside)
+    for k in range(count):
+        inclusive[k] = above_nothing(inside[k])
 
 
 @block_rule
 def choose(k, slot, rules, level, shelf, desk, visits_):  # type: ignore[no-untyped-def]
     """Let one customer choose among what it considers, and write the visit down. Returns whether it buys."""
-    kept = desk.kept[k]
-    weight = desk.weight
-    peak = -math.inf
-    for j in range(kept):
-        peak = max(peak, desk.value[k, j])
-    total = 0.0
-    for j in range(kept):
-        weight[j] = math.exp(desk.value[k, j] - peak)
-        total += weight[j]
-    inside = peak + math.log(total) if kept > 0 else -math.inf
-    margin = excess(desk.u_buy[k], inside, rules.outside / rules.mu)
+    most = desk.at.shape[1]
+    margin = desk.margin[k]
     visits_.customer[slot] = desk.row[k]
     visits_.platform[slot] = desk.platform[k]
-    visits_.inclusive[slot] = above_nothing(inside)
+    visits_.inclusive[slot] = desk.inclusive[k]
     buys = margin > 0.0
     if buys:
-        j = which(desk.u_which[k], weight, total, kept)
+        j = which(desk.u_which[k], desk.weight, k * most, desk.total[k], desk.kept[k])
         visits_.offer[slot] = shelf.row[desk.at[k, j]]
         visits_.distance[slot] = desk.gap[k, j]
         visits_.surplus[slot] = rules.mu * margin * level[desk.category[k]] / desk.alpha[k]
@@ -341,6 +359,7 @@ def search(count, seed, week, decision, rules, people, taste, shelf, seen, desk)
     rank(count, rules, shelf, desk)
     consider(count, rules, people, shelf.position, desk)
     value(count, rules, seen.mismatch, people.tie_offer.shape[1], shelf, desk)
+    weigh(count, rules.outside / rules.mu, desk)
 
 
 @block_rule
@@ -410,7 +429,6 @@ def empty_desk(searches, candidates, shown, ties):  # type: ignore[no-untyped-de
         np.empty(searches, np.int64),
         np.empty(searches, np.int64),
         np.empty(searches, np.int64),
-        np.empty(searches, np.int64),
         np.empty((candidates, searches), np.int64),
         np.empty((candidates, searches)),
         np.empty((shown, searches), np.int64),
@@ -419,10 +437,16 @@ def empty_desk(searches, candidates, shown, ties):  # type: ignore[no-untyped-de
         np.empty((searches, ties), np.int64),
         np.empty((searches, ties)),
         np.empty(searches, np.int64),
+        np.empty(searches, np.int64),
         np.empty((searches, most), np.int64),
         np.empty((searches, most)),
         np.empty((searches, most)),
-        np.empty(most),
+        np.empty(searches * most),
+        np.empty(searches),
+        np.empty(searches),
+        np.empty(searches),
+        np.empty(searches),
+        np.empty(searches),
     )
 
 
