@@ -2,7 +2,8 @@
 
 ``MARKETPLACE_PLAIN=1`` in the environment leaves every rule and every loop as plain Python, in all modules at
 once: the readable reference that the compiled code is compared with, bit for bit. Only functions that give the same
-double in both worlds are used inside rules: ``+ - * /``, ``math.exp``, ``log``, ``log1p``, ``expm1``, ``sqrt``.
+double in both worlds are used inside rules: ``+ - * /``, ``math.exp``, ``log``, ``log1p``, ``expm1``, ``sqrt``, and
+what `agents.maths` makes of the first four.
 """
 
 from __future__ import annotations

@@ -183,10 +183,23 @@ def pick_platform(u, satisfaction, row, factor, closed, sensitivity, avoid):  # 
 
 
 @rule
+def around(at, low, high):  # type: ignore[no-untyped-def]
+    """Return the position on the shelf of one on a circle that runs on beyond its ends, and the turns it is away."""
+    turn = 0.0
+    if at >= high:
+        at -= high - low
+        turn = 1.0
+    elif at < low:
+        at += high - low
+        turn = -1.0
+    return np.uint64(at), turn  # unsigned, so that the compiler need not look for an index that counts from the end
+
+
+@rule
 def reads(place, at, low, high):  # type: ignore[no-untyped-def]
     """Return the place at a position of a circle that runs on beyond its ends: one turn back below, one on above."""
-    turn = int(at >= high) - int(at < low)
-    return place[at - turn * (high - low)] + turn
+    position, turn = around(at, low, high)
+    return place[position] + turn
 
 
 @rule

@@ -24,6 +24,7 @@ from marketplace.search import (
     UNIFORM_WIDTH,
     above_nothing,
     add,
+    around,
     excess,
     favourite,
     log_sum_of,
@@ -73,9 +74,9 @@ class Desk(NamedTuple):
     high: Ints  # the position after its last
     first: Ints  # position of the first candidate on a circle that runs on beyond its ends
     take: Ints  # candidates
-    candidate: Ints  # (candidates, searches) positions on the shelf
     score: Floats  # (candidates, searches)
-    top: Ints  # (shown, searches) positions of the best ranked, best first
+    carried: Ints  # number of the candidate that is on its way down the list
+    top: Ints  # (shown, searches) numbers of the best ranked candidates, best first
     top_score: Floats  # (shown, searches)
     tie_at: Ints  # (searches, ties) position on the shelf of each tie's offer, -1 if it is not there
     tie_seller: Ints  # (searches, ties)
@@ -217,9 +218,7 @@ def rank(count, rules, shelf, desk):  # type: ignore[no-untyped-def]
         first = desk.first[k]
         most = max(most, take)
         for c in range(take):
-            turn = int(first + c >= high) - int(first + c < low)
-            at = first + c - turn * (high - low)
-            desk.candidate[c, k] = at
+            at, turn = around(first + c, low, high)
             desk.score[c, k] = shelf.rank[at] - mismatch_weight * abs(shelf.place[at] + turn - heard)
         for c in range(take, desk.score.shape[0]):
             desk.score[c, k] = -math.inf
@@ -227,17 +226,20 @@ def rank(count, rules, shelf, desk):  # type: ignore[no-untyped-def]
         top_score = desk.top_score[s]
         for k in range(count):
             top_score[k] = -math.inf
+    carried = desk.carried
     for c in range(most):
-        score, candidate = desk.score[c], desk.candidate[c]
+        score = desk.score[c]
+        for k in range(count):
+            carried[k] = c
         for s in range(min(c + 1, rules.shown)):
             top_score, top = desk.top_score[s], desk.top[s]
             for k in range(count):
                 better = score[k] > top_score[k]
-                new, new_at, held, held_at = score[k], candidate[k], top_score[k], top[k]
+                new, new_one, held, held_one = score[k], carried[k], top_score[k], top[k]
                 top_score[k] = new if better else held
-                top[k] = new_at if better else held_at
+                top[k] = new_one if better else held_one
                 score[k] = held if better else new
-                candidate[k] = held_at if better else new_at
+                carried[k] = held_one if better else new_one
 
 
 @block_rule
@@ -249,7 +251,8 @@ def consider(count, rules, people, position, desk):  # type: ignore[no-untyped-d
         listed = desk.at[k]
         kept = min(rules.shown, desk.take[k])
         for j in range(kept):
-            listed[j] = desk.top[j, k]
+            at, _ = around(desk.first[k] + desk.top[j, k], low, high)
+            listed[j] = np.int64(at)
         for t in range(ties):
             if low <= desk.tie_at[k, t] < high:
                 kept = add(desk.tie_at[k, t], kept, listed)
@@ -429,8 +432,8 @@ def empty_desk(searches, candidates, shown, ties):  # type: ignore[no-untyped-de
         np.empty(searches, np.int64),
         np.empty(searches, np.int64),
         np.empty(searches, np.int64),
-        np.empty((candidates, searches), np.int64),
         np.empty((candidates, searches)),
+        np.empty(searches, np.int64),
         np.empty((shown, searches), np.int64),
         np.empty((shown, searches)),
         np.empty((searches, ties), np.int64),
