@@ -1,7 +1,8 @@
 """Exponential and logarithm of our own, from ``+ - * /`` and the bits of a double alone.
 
 The compiler turns a loop over them into one over four or more numbers at a time, which it cannot do with a call into
-the system's library; and their last bit is the same on every machine. Both are good to 2 units in the last place (2 ulp).
+the system's library; and their last bit is the same on every machine. Both are good to 2 units in the last
+place (ulp).
 Method: Cody & Waite (1980), "Software Manual for the Elementary Functions": reduce the argument with a constant in
 two parts, sum a short series, put the exponent back.
 """
