@@ -51,8 +51,8 @@ class WeekBooks:
         "retail_cost", "handling", "speed", "capacity", "shipping", "overhead", "holding", "bonuses", "ageing",
     )  # fmt: skip
     FIELDS = (
-        *Takings._fields, *COSTS[1:], "surplus", "spent", "stood", "dividend", "revenue", "margin", "searches", "failed",
-        "visits", "late", "delivered", "demanded", "returned", "days",
+        *Takings._fields, *COSTS[1:], "stood", "surplus", "spent", "dividend", "revenue", "margin", "searches",
+        "failed", "visits", "late", "delivered", "demanded", "returned", "days",
     )  # fmt: skip
 
     def __init__(self, platforms: int) -> None:

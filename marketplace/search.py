@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import ELSEWHERE, NEED, SEARCH, VISIT, draw
-from agents.compiled import block_loop, block_rule, loop, rule
-from agents.customer import ACTIVE, circle_distance, utility, visit_rate, visits, wrap
+from agents.compiled import loop, rule
+from agents.customer import wrap
+from agents.maths import exponential, logarithm, logarithm_beside_one
 
 UNIFORM_WIDTH = math.sqrt(12.0)  # of a uniform distribution with standard deviation 1
 BLOCK = 2048  # customers a thread takes at a time; each block fills its own slice of the visits
@@ -95,13 +95,11 @@ def empty_visits(customers: int, searches_each: int) -> Visits:
 def need_category(u, cdf):  # type: ignore[no-untyped-def]
     """Return the category of a need."""
     low = 0
-    high = cdf.size - 1
-    while low < high:
-        middle = (low + high) // 2
-        if u < cdf[middle]:
-            high = middle
-        else:
-            low = middle + 1
+    answers = cdf.size
+    while answers > 1:  # bisection without a branch
+        half = answers // 2
+        low += half * (cdf[low + half - 1] <= u)
+        answers -= half
     return low
 
 
@@ -152,13 +150,23 @@ def pick_platform(u, satisfaction, row, factor, closed, sensitivity, avoid):  # 
 
 
 @rule
+def around(at, low, high):  # type: ignore[no-untyped-def]
+    """Return the position on the shelf of one on a circle that runs on beyond its ends, and the turns it is away."""
+    turn = 0.0
+    if at >= high:
+        at -= high - low
+        turn = 1.0
+    elif at < low:
+        at += high - low
+        turn = -1.0
+    return np.uint64(at), turn  # unsigned, so that the compiler need not look for an index that counts from the end
+
+
+@rule
 def reads(place, at, low, high):  # type: ignore[no-untyped-def]
     """Return the place at a position of a circle that runs on beyond its ends: one turn back below, one on above."""
-    if at < low:
-        return place[at + high - low] - 1.0
-    if at >= high:
-        return place[at - high + low] + 1.0
-    return place[at]
+    position, turn = around(at, low, high)
+    return place[position] + turn
 
 
 @rule
@@ -271,6 +279,12 @@ def favourite(friend, low, high, recommends, tie_offer, tie_weight, position):  
 
 
 @rule
+def log_sum_of(peak, total):  # type: ignore[no-untyped-def]
+    """Return the log-sum of utilities/mu: of the largest and the total of exp(v - largest); -inf without any."""
+    return peak + logarithm(total) if peak > -math.inf else -math.inf
+
+
+@rule
 def log_sum(value, kept):  # type: ignore[no-untyped-def]
     """Turn utilities/mu into weights of the offers considered.
 
@@ -281,198 +295,30 @@ def log_sum(value, kept):  # type: ignore[no-untyped-def]
         peak = max(peak, value[j])
     total = 0.0
     for j in range(kept):
-        value[j] = math.exp(value[j] - peak)
+        value[j] = exponential(value[j] - peak)
         total += value[j]
-    return (peak + math.log(total) if kept > 0 else -math.inf), total
+    return log_sum_of(peak, total), total
 
 
 @rule
 def excess(u, inside, outside):  # type: ignore[no-untyped-def]
     """Return (best offer's utility - the outside option's)/mu: logistic about the difference of log-sums."""
-    if inside == -math.inf:
-        return -math.inf
-    if outside == -math.inf:
-        return math.inf
-    return inside - outside + math.log(u / (1.0 - u))
+    more = inside - outside + logarithm(u / (1.0 - u))
+    return more if inside > -math.inf else -math.inf
 
 
 @rule
-def which(u, value, total, kept):  # type: ignore[no-untyped-def]
-    """Return which of the offers considered is chosen, by its share."""
+def which(u, weight, first, total, kept):  # type: ignore[no-untyped-def]
+    """Return which of the offers considered is chosen, by its share; their weights begin at ``first``."""
     mark = u * total
-    for j in range(kept):
-        mark -= value[j]
-        if mark <= 0.0:
-            return j
-    return kept - 1
+    beyond = 0
+    for j in range(first, first + kept - 1):
+        mark -= weight[j]
+        beyond += mark > 0.0
+    return beyond
 
 
 @rule
 def above_nothing(inside):  # type: ignore[no-untyped-def]
     """Return ln(1 + exp(inside)): the inclusive value of a search beside doing nothing."""
-    if inside > 0.0:
-        return inside + math.log1p(math.exp(-inside))
-    return math.log1p(math.exp(inside))
-
-
-@block_rule
-def visit_block(  # type: ignore[no-untyped-def]
-    block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log,
-    top, top_score, value, gap, known_at, known_seller, u_visits, u_logs,
-):  # fmt: skip
-    """Let one block of customers visit and choose; see `visit_and_choose`. What comes after ``log`` is scratch."""
-    key, status, need_rate, alphas, satisfaction, recommends, tie_offer, tie_weight, indptr, indices = people
-    category_cdf, popular_places, head_share, head_width = taste
-    segment, bucket, buckets, place_of, base, price, rank, seller, row_of, position = shelf
-    mismatch, felt, noise, closed = seen
-    v_customer, v_platform, v_offer, v_distance, v_inclusive, v_surplus, v_count, v_bought = visits_
-    l_platform, l_category, l_place, l_alpha, l_shown, l_utility, _, _, _, l_worst, l_reach, l_count = log
-    categories = category_cdf.size
-    outside = rules.outside / rules.mu
-    ties = tie_offer.shape[1]
-    most = rules.shown + ties + 1
-    first_row = block * BLOCK
-    last_row = min(status.size, first_row + BLOCK)
-    for row in range(first_row, last_row):  # a loop of its own, so that it is vectorised
-        u_visits[row - first_row], _, _, u_logs[row - first_row] = draw(seed, VISIT, key[row], week)
-    log_room = l_platform.size // v_count.size
-    log_at = block * log_room
-    log_end = log_at + log_room
-    slot = first_row * each
-    bought = 0
-    for row in range(first_row, last_row):
-        if status[row] != ACTIVE:
-            continue
-        u_elsewhere = 0.0
-        platform = 0
-        if felt.size > 1:
-            _, u_platform, u_elsewhere, _ = draw(seed, VISIT, key[row], week)
-            platform = pick_platform(u_platform, satisfaction, row, felt, closed, rules.platform_sensitivity, -1)
-            if platform < 0:
-                continue
-        elif closed[0]:
-            continue
-        perceived = min(1.0, satisfaction[row, platform] * felt[platform])
-        if not visits(u_visits[row - first_row], visit_rate(need_rate[row], perceived, rules)):
-            continue
-        u_category, u_head, u_place, u_spread = draw(seed, NEED, key[row], week)
-        category = need_category(u_category, category_cdf)
-        place = need_place(u_head, u_place, u_spread, popular_places, head_share, head_width)
-        alpha = alphas[row]
-        known = 0
-        while known < ties and tie_offer[row, known] >= 0:
-            known_at[known] = position[tie_offer[row, known]]
-            known_seller[known] = offer_seller[tie_offer[row, known]]
-            known += 1
-        degree = indptr[row + 1] - indptr[row]
-        decision = SEARCH
-        for _ in range(each):
-            u_noise, u_friend, u_buy, u_which = draw(seed, decision, key[row], week)
-            circle = platform * categories + category
-            low = segment[circle]
-            high = segment[circle + 1]
-            heard = place
-            if noise[platform] > 0.0:
-                heard = wrap(place + noise[platform] * UNIFORM_WIDTH * (u_noise - 0.5))
-            kept = 0
-            reach = math.inf
-            advised = -1
-            if high > low:
-                right = first_after(place_of, bucket, buckets, circle, high, heard)
-                kept, reach = find_shown(place_of, rank, low, high, right, heard, rules.candidates, rules.shown,
-                                         rules.relevance * rules.tau, top, top_score)  # fmt: skip
-            listed = kept
-            for k in range(known):
-                if low <= known_at[k] < high:
-                    kept = add(known_at[k], kept, top)
-            if degree > 0 and u_friend < rules.recommendation_rate:
-                friend = indices[indptr[row] + int(u_friend / rules.recommendation_rate * degree)]
-                advised = favourite(friend, low, high, recommends, tie_offer, tie_weight, position)
-                if advised >= 0:
-                    kept = add(advised, kept, top)
-            peak = -math.inf
-            for j in range(kept):
-                at = top[j]
-                gap[j] = circle_distance(place, place_of[at])
-                worth = utility(base[at], price[at], gap[j], alpha, rules.tau * mismatch[platform])
-                for k in range(known):
-                    if known_seller[k] == seller[at]:
-                        worth += rules.tie_bonus * tie_weight[row, k]
-                        break
-                if at == advised:
-                    worth += rules.friend_bonus
-                value[j] = worth / rules.mu
-                peak = max(peak, value[j])
-            if log_at < log_end and (log_share >= 1.0 or u_logs[row - first_row] < log_share):
-                l_platform[log_at] = platform
-                l_category[log_at] = category
-                l_place[log_at] = place
-                l_alpha[log_at] = alpha
-                l_worst[log_at] = top_score[listed - 1] if listed == rules.shown else -math.inf
-                l_reach[log_at] = reach
-                for j in range(most):
-                    l_shown[log_at, j] = row_of[top[j]] if j < kept else -1
-                    l_utility[log_at, j] = value[j] if j < kept else 0.0
-                log_at += 1
-            total = 0.0
-            for j in range(kept):
-                value[j] = math.exp(value[j] - peak)
-                total += value[j]
-            inside = peak + math.log(total) if kept > 0 else -math.inf
-            margin = excess(u_buy, inside, outside)
-            v_customer[slot] = row
-            v_platform[slot] = platform
-            v_inclusive[slot] = above_nothing(inside)
-            if margin > 0.0:
-                j = which(u_which, value, total, kept)
-                v_offer[slot] = row_of[top[j]]
-                v_distance[slot] = gap[j]
-                v_surplus[slot] = rules.mu * margin * level[category] / alpha
-                bought += 1
-                slot += 1
-                break
-            v_offer[slot] = -1
-            v_distance[slot] = 0.0
-            v_surplus[slot] = 0.0
-            slot += 1
-            if each > 1:
-                platform = pick_platform(
-                    u_elsewhere, satisfaction, row, felt, closed, rules.platform_sensitivity, platform
-                )
-                if platform < 0:
-                    break
-                decision = ELSEWHERE
-    v_count[block] = slot - first_row * each
-    v_bought[block] = bought
-    l_count[block] = log_at - block * log_room
-
-
-@block_loop
-def visit_and_choose(  # type: ignore[no-untyped-def]
-    first_block, last_block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf,
-    seen, visits_, log,
-):  # fmt: skip
-    """Let every active customer decide whether to visit, where, and what to buy. Fills ``visits_`` and ``log``.
-
-    Parameters
-    ----------
-    each : int
-        Searches a customer may make in a week: 2 where a failed search goes on elsewhere.
-    log_share : float
-        Share of searches to log. Each block of customers has its part of the log's room.
-    """
-    ties = people.tie_offer.shape[1]
-    most = rules.shown + ties + 1
-    gap = np.empty(most)
-    known_at = np.empty(ties, np.int64)
-    known_seller = np.empty(ties, np.int64)
-    top = np.empty(most, np.int64)
-    top_score = np.empty(most)
-    u_logs = np.empty(BLOCK)
-    u_visits = np.empty(BLOCK)
-    value = np.empty(most)
-    for block in range(first_block, last_block):
-        visit_block(
-            block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log,
-            top, top_score, value, gap, known_at, known_seller, u_visits, u_logs,
-        )  # fmt: skip
+    return max(0.0, inside) + logarithm_beside_one(exponential(-abs(inside)))

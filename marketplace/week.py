@@ -27,6 +27,7 @@ from marketplace import (
     selling,
     shelf,
     stocking,
+    visiting,
 )
 from marketplace import experience as experiences
 from marketplace.ledger import mean, total
@@ -137,7 +138,7 @@ def visit_and_choose(model: MarketplaceModel) -> None:
     people, seller, seed = people_of(model), model.offers.columns.seller, np.uint64(model.seed)
     expected = max(1.0, model.searches_last_week)
     log_share = min(1.0, scenario.search.sample / expected)
-    search.visit_and_choose(
+    visiting.visit_and_choose(
         model.visits.filled.size, seed, model.week, model.searches_each, log_share, model.rules, seller, model.level,
         people, model.taste, model.shelf, seen, model.visits, model.raw_log,
     )  # fmt: skip
