@@ -96,6 +96,10 @@ class Column:
         target = self.dtype
         if given.dtype == target:
             return given
+        if given.dtype.kind in "bi" and target.kind == "i":  # the commonest case, and astype is quiet
+            stored = given.astype(target)
+            if (stored == given).all():
+                return stored
         fits = target.kind == "O" or (target.kind == "f" and given.dtype.kind in "biuf")
         with np.errstate(invalid="ignore", over="raise"):
             try:
@@ -302,14 +306,17 @@ class Table:
         count = operator.index(count)
         if count < 0:
             raise ValueError(f"The number of rows to append cannot be negative; {count} was given.")
-        settable = self.declared.keys() - {"alive"}
         for name in values:
-            if name not in settable:
-                raise TypeError(f"{self.record.__name__} cannot be given {name!r}: {nearest(name, settable)}")
-        columns = {
-            name: col.shaped(values[name], count, self._length(col)) if name in values else col.default
-            for name, col in self.declared.items()
-        }
+            if name not in self.declared or name == "alive":
+                hint = nearest(name, self.declared.keys() - {"alive"})
+                raise TypeError(f"{self.record.__name__} cannot be given {name!r}: {hint}")
+        columns = {name: col.default for name, col in self.declared.items()}
+        for name, given in values.items():
+            col = self.declared[name]
+            if isinstance(given, np.ndarray) and given.dtype == col.dtype and given.shape == (count,) and not col.dim:
+                columns[name] = given
+            else:
+                columns[name] = col.shaped(given, count, self._length(col))
         start, end = self.size, self.size + count
         self._reserve(end)
         for name, stored in columns.items():
@@ -396,5 +403,6 @@ class Table:
         self._rows = None
         for name, array in self._arrays.items():
             trimmed = array[: self.size]
-            trimmed.flags.writeable = not self.declared[name].readonly
+            if self.declared[name].readonly:
+                trimmed.flags.writeable = False
             self.columns.__dict__[name] = trimmed

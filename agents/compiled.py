@@ -2,15 +2,17 @@
 
 ``MARKETPLACE_PLAIN=1`` in the environment leaves every rule and every loop as plain Python, in all modules at
 once: the readable reference that the compiled code is compared with, bit for bit. Only functions that give the same
-double in both worlds are used inside rules: ``+ - * /``, ``math.exp``, ``log``, ``log1p``, ``expm1``, ``sqrt``.
+double in both worlds are used inside rules: ``+ - * /``, ``math.exp``, ``log``, ``log1p``, ``expm1``, ``sqrt``, and
+what `agents.maths` makes of the first four.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -53,7 +55,7 @@ def is_cached() -> bool:
     return folder is not None and any(folder.rglob("*.nbc"))
 
 
-CHUNKS = 4  # pieces of work per thread, so that an uneven share of active customers evens out
+CHUNKS = 3  # pieces of work per thread, so that an uneven share of active customers evens out
 
 _threads = 1
 _pool: ThreadPoolExecutor | None = None
@@ -81,10 +83,25 @@ def share_out(function: Callable[..., None], blocks: int, *arguments: Any) -> No
         function(0, blocks, *arguments)
         return
     if _pool is None:
-        _pool = ThreadPoolExecutor(_threads)
-    edges = [blocks * k // pieces for k in range(pieces + 1)]
-    for done in [_pool.submit(function, a, b, *arguments) for a, b in pairwise(edges)]:
-        done.result()
+        _pool = ThreadPoolExecutor(_threads - 1)
+    waiting = deque(pairwise(blocks * k // pieces for k in range(pieces + 1)))
+
+    def work() -> None:
+        while True:
+            try:
+                first, last = waiting.popleft()
+            except IndexError:  # none is left
+                return
+            function(first, last, *arguments)
+
+    # This thread works too, and hands out no more than it must: starting a task costs as much as a block of customers.
+    helpers = [_pool.submit(work) for _ in range(_threads - 1)]
+    try:
+        work()
+    finally:
+        wait(helpers)
+    for helper in helpers:
+        helper.result()
 
 
 if PLAIN:

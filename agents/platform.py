@@ -21,7 +21,7 @@ class Platform(ColumnAgent):
         np.float64, unit="currency", dim="capability", doc="spending stored, worn: " + ", ".join(CAPABILITIES)
     )
     volume = column(np.float64, unit="orders per week", doc="smoothed fulfilled orders")
-    growth = column(np.float64, unit="orders per week", doc="smoothed weekly growth of volume")
+    growth = column(np.float64, unit="orders per week per week", doc="smoothed growth of volume")
     demand = column(np.float64, unit="searches per week", doc="smoothed searches")
     surplus = column(np.float64, unit="currency per week", doc="smoothed surplus before what the policy spends")
     unit_cost = column(np.float64, unit="currency per order", doc="smoothed cost of fulfilling one order")

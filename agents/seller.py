@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.columns import column
+from agents.compiled import rule
 from agents.population import ColumnAgent
 
 
@@ -26,12 +27,13 @@ class Seller(ColumnAgent):
     profit = column(np.float64, unit="currency", doc="profit of the week")
     smoothed_profit = column(np.float64, unit="currency per week", doc="smoothed weekly profit")
     revenue = column(np.float64, unit="currency", doc="sales of the week less refunds")
-    year_revenue = column(np.float64, unit="currency", doc="sales, exponentially smoothed over a year")
+    year_revenue = column(np.float64, unit="currency per week", doc="weekly sales less refunds, smoothed over a year")
     direction = column(np.int8, 1, unit="sign", doc="direction of its last price step (hill-climbing)")
-    climb_profit = column(np.float64, unit="currency", doc="smoothed profit since its last price step")
-    climb_before = column(np.float64, unit="currency", doc="smoothed profit before its last price step")
+    climb_profit = column(np.float64, unit="currency per week", doc="smoothed weekly profit, as hill-climbing sees it")
+    climb_before = column(np.float64, unit="currency per week", doc="what that was at its last price step")
 
 
+@rule
 def reputation(stars, reviews, weight, prior):  # type: ignore[no-untyped-def]
     """Return reputation in [-1, 1]: the mean of stars shrunk towards a prior, never sales volume."""
     return ((stars + weight * prior) / (reviews + weight) - 3.0) / 2.0

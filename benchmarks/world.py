@@ -18,14 +18,14 @@ import numpy.typing as npt
 
 from agents import compiled
 from agents.customer import ACTIVE
-from marketplace import MarketplaceModel, adoption, load_scenario, search
+from marketplace import MarketplaceModel, adoption, load_scenario, visiting
 from marketplace import experience as experiences
 from marketplace.fulfilment import DELIVERED
 
 YEAR = 52
 LOOPS: tuple[tuple[ModuleType, str], ...] = (
     (adoption, "adopt"),
-    (search, "visit_and_choose"),
+    (visiting, "visit_and_choose"),
     (experiences, "experience"),
     (experiences, "lapse_and_recommend"),
 )

@@ -57,31 +57,47 @@ def adopt(  # type: ignore[no-untyped-def]
     joined_now : (blocks, channels + 1) int64, out
         Newcomers by channel; the last column counts those who came back.
     """
+    rows = np.empty(BLOCK, np.int64)
+    keys = np.empty(BLOCK, np.uint64)
+    u_joins = np.empty(BLOCK)
+    appeals = np.empty(BLOCK)
+    reaches = np.empty(BLOCK)
     for block in range(first_block, last_block):
         first = block * BLOCK
         last = min(status.size, first + BLOCK)
         joined_now[block, :] = 0
-        u_joins = np.empty(BLOCK)
-        for row in range(first, last):  # a loop of its own, so that it is vectorised
-            u_joins[row - first] = first_uniform(seed, JOIN, key[row], week)
+        # Rows are listed without a branch: the next one takes the place of those that do not fit.
+        outside = 0
         for row in range(first, last):
-            if status[row] == ACTIVE:
-                continue
-            u_join = u_joins[row - first]
-            appeal = 1.0
-            if status[row] == LAPSED:
-                best = 0.0
-                for m in range(satisfaction.shape[1]):
-                    best = max(best, min(1.0, satisfaction[row, m] * felt[m]))
-                appeal = win_back * best / launch
+            rows[outside] = row
+            keys[outside] = key[row]
+            outside += status[row] != ACTIVE
+        for k in range(outside):  # a loop of its own, so that it is vectorised
+            u_joins[k] = first_uniform(seed, JOIN, keys[k], week)
+        near = 0
+        for k in range(outside):
+            row, u_join = rows[k], u_joins[k]
+            best = 0.0
+            for m in range(satisfaction.shape[1]):
+                best = max(best, min(1.0, satisfaction[row, m] * felt[m]))
+            appeal = win_back * best / launch if status[row] == LAPSED else 1.0
             reached = 1.0 if well_mixed else float(indptr[row + 1] - indptr[row])
-            if u_join >= appeal * (p + reached * (q + referral)):  # above any hazard: most stop here
-                continue
+            rows[near] = row
+            u_joins[near] = u_join
+            appeals[near] = appeal
+            near += u_join < appeal * (p + reached * (q + referral))  # above any hazard: most stop here
+        for k in range(near):
+            row = rows[k]
             reached = advocates
             if not well_mixed:
                 reached = 0.0
-                for k in range(indptr[row], indptr[row + 1]):
-                    reached += recommends[indices[k]]
+                for i in range(indptr[row], indptr[row + 1]):
+                    reached += recommends[indices[i]]
+            reaches[k] = reached
+        for k in range(near):
+            row, u_join, appeal, reached = rows[k], u_joins[k], appeals[k], reaches[k]
+            if u_join >= appeal * (p + reached * (q + referral)):  # most stop here
+                continue
             hazard = min(1.0, p + reached * (q + referral))
             if not well_mixed:
                 hazard = hazard_of_joining(p, q, reached, referral)

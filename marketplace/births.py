@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import LISTING, OFFER, SELLER, SELLER_MORE, child_keys, draws, normals
+from agents.chance import CUSTOMER, LISTING, OFFER, SELLER, SELLER_MORE, child_keys, draws, normals
+from agents.customer import ACTIVE, INITIAL
 from agents.offer import OWN, PLATFORM
 from agents.seller import reputation
 from marketplace.ledger import OUTSIDE, SELLERS
@@ -20,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 KIND_CUSTOMER, KIND_SELLER, KIND_PLATFORM = 1, 2, 3
+BIRTH_BATCH = 65_536  # customers drawn at a time, so that a large world needs no large temporaries
 
 
 class Traits(NamedTuple):
@@ -44,10 +46,40 @@ class Listings(NamedTuple):
     place: Floats
 
 
-def traits_of(model: MarketplaceModel, week: int, count: int) -> Traits:
-    """Draw the traits of the ``count`` sellers or candidates of a week."""
+def customers(model: MarketplaceModel, count: int) -> Ints:
+    """Append customers; see `MarketplaceModel.add_customers`."""
+    from scipy.special import gammaincinv
+
+    settings, choice = model.scenario.customers, model.scenario.choice
+    start = model.customers.size
+    for first in range(start, start + count, BIRTH_BATCH):
+        number = np.arange(first, min(start + count, first + BIRTH_BATCH))
+        key = child_keys(KIND_CUSTOMER, number)
+        u = draws(model.seed, CUSTOMER, key)
+        shape = settings.need_rate_shape
+        rate = np.full(number.size, settings.need_rate)
+        if shape > 0.0:
+            # Towards shape 0 everybody's rate goes to 0; below some 1e-300 the quotient no longer says so.
+            rate *= np.nan_to_num(gammaincinv(shape, u[:, 0]) / shape, posinf=0.0)
+        initial = u[:, 3] < settings.initial_adopters
+        model.customers.append(
+            number.size,
+            key=key,
+            status=np.where(initial, ACTIVE, 0).astype(np.int8),
+            channel=np.where(initial, INITIAL, 0).astype(np.int8),
+            joined=np.where(initial, 0, -1).astype(np.int32),
+            need_rate=rate,
+            alpha=choice.alpha * np.exp(choice.alpha_sd * normals(u[:, 1])),
+            leniency=model.scenario.experience.leniency_sd * normals(u[:, 2]),
+            satisfaction=model.scenario.experience.launch_satisfaction,
+        )
+    return np.arange(start, start + count)
+
+
+def traits_of(model: MarketplaceModel, week: Ints, number: Ints) -> Traits:
+    """Draw the traits of sellers or candidates by week of candidacy and number in that week, (n,) each."""
     settings, seed = model.scenario.sellers, model.seed
-    key = child_keys(KIND_SELLER, np.full(count, week), np.arange(count))
+    key = child_keys(KIND_SELLER, week, number)
     u, more = draws(seed, SELLER, key), draws(seed, SELLER_MORE, key)
     z = normals(u[:, :3])
     listings = np.rint(settings.listings * np.exp(settings.listings_sd * z[:, 2]))
@@ -93,14 +125,12 @@ def better_mode(model: MarketplaceModel, seller: Ints, platform: Ints, level: Fl
     """Return who had better ship: the fee against own cost, and faster delivery at what it is worth to customers."""
     scenario = model.scenario
     if scenario.sellers.fulfilment != "choose":
-        code = PLATFORM if scenario.sellers.fulfilment == "platform" else OWN
-        return np.full(seller.size, code, np.int8)
+        return default_mode(model)[platform]
     rules, choice = scenario.fulfilment, scenario.choice
-    own_cost = rules.own_handling_cost + rules.shipping_cost
     faster = rules.promise * (rules.own_delivery_days - model.median_days[platform])
-    gain = own_cost - model.platforms.columns.fulfilment_fee[platform]
+    gain = model.own_fulfilment_cost - model.platforms.columns.fulfilment_fee[platform]
     gain = gain + faster * choice.delta / choice.alpha * level + model.sellers.columns.mode_taste[seller]
-    return np.where(gain > 0.0, PLATFORM, OWN).astype(np.int8)
+    return np.where(model.fulfilment_offered[platform] & (gain > 0.0), PLATFORM, OWN).astype(np.int8)
 
 
 def open_sellers(
@@ -129,9 +159,10 @@ def open_sellers(
     model.ledger.pay(SELLERS, OUTSIDE, "cost of entry", entry_cost * chosen.size)
     where = np.full(model.sellers.size, -1)
     where[: chosen.size] = rows  # row of each owner
+    home = traits.home[chosen][listings.owner]
     for m in range(model.platforms.size):
-        on = (traits.home[chosen][listings.owner] < 0) | (traits.home[chosen][listings.owner] == m)
-        if on.any():
+        on = (home < 0) | (home == m)
+        if on.any() and model.platforms.columns.failed[m] < 0:
             put_up(model, rows[listings.owner[on]], m, Listings(*(part[on] for part in listings)))
     return rows
 
@@ -204,9 +235,10 @@ def put_up_retail(model: MarketplaceModel, m: int) -> Ints:
     )
 
 
-def default_mode(model: MarketplaceModel) -> int:
-    """The mode a candidate reckons with before it knows its own leaning."""
-    return PLATFORM if model.scenario.sellers.fulfilment == "platform" else OWN
+def default_mode(model: MarketplaceModel) -> npt.NDArray[np.int8]:
+    """Who ships on each platform for a seller that knows no leaning of its own, (platforms,)."""
+    by_platform = model.fulfilment_offered & (model.scenario.sellers.fulfilment == "platform")
+    return np.where(by_platform, PLATFORM, OWN).astype(np.int8)
 
 
 def first_reputation(model: MarketplaceModel) -> float:

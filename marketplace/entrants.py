@@ -1,4 +1,4 @@
-"""Phase 5, entry: who the week's candidates are, what they would list, and who of them comes in."""
+"""Phase 5, entry: candidates weigh the market, and those for whom it pays come in."""
 
 from __future__ import annotations
 
@@ -7,42 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import BELIEF, draws, normals
+from agents.compiled import loop
 from marketplace import births
-from marketplace.entry import Prospects, weigh
+from marketplace.candidates import Candidates, candidates_of, lay_out, terms_of
+from marketplace.entry import weigh
 
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel
-
-
-def prospects_of(model: MarketplaceModel, traits: births.Traits, listings: births.Listings) -> Prospects:
-    """Lay out what every candidate would list, platform by platform."""
-    platforms, categories = model.platforms.size, model.scenario.market.categories
-    listing = np.tile(np.arange(listings.owner.size), platforms)
-    platform = np.repeat(np.arange(platforms), listings.owner.size)
-    owner = listings.owner[listing]
-    home = traits.home[owner]
-    open_ = (model.opens <= model.week) & (model.platforms.columns.failed < 0)
-    keep_row = ((home < 0) | (home == platform)) & open_[platform]
-    order = np.flatnonzero(keep_row)[np.argsort(owner[keep_row], kind="stable")]
-    owner, platform, listing = owner[order], platform[order], listing[order]
-    category = listings.category[listing]
-    level = model.level[category]
-    mode = np.full(owner.size, births.default_mode(model), np.int8)
-    keep = 1.0 - model.commission[platform] - traits.ad_bid[owner]
-    cost = traits.cost[owner] * level + model.fulfilment_cost(mode, platform)
-    break_even = cost / keep
-    reputation = births.first_reputation(model)
-    days = model.promised_days(mode, platform) * model.flywheel["delivery->experience"].factor[platform]
-    search, choice = model.scenario.search, model.scenario.choice
-    base = traits.quality[owner] - choice.delta * days + choice.rho * reputation
-    likely = break_even * (1.0 + model.scenario.sellers.markup) / level
-    rank = search.reputation * choice.rho * reputation - search.price * choice.alpha * likely
-    rank = rank + search.bids * traits.ad_bid[owner]
-    place = listings.place[listing]
-    # Customers feel price / felt; where a valve lets no price through, the cap on mark-ups is what binds.
-    felt = level / np.maximum(model.flywheel["price->experience"].factor[platform], 1e-6)
-    return Prospects(owner, platform * categories + category, platform, place, base, rank, felt, break_even, keep)
 
 
 def margins_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
@@ -61,37 +32,78 @@ def margins_of(model: MarketplaceModel) -> npt.NDArray[np.float64]:
 
 def enter(model: MarketplaceModel) -> int:
     """Let this week's candidates weigh the market and come in. Returns how many do."""
-    settings = model.scenario.entry
-    log = model.log
+    settings, log = model.scenario.entry, model.log
     if not settings.enabled or settings.candidates == 0 or not model.marketplace_open or log.platform.size == 0:
         return 0
     cost = model.entry_cost()
     if cost > model.scenario.sellers.cash:
         return 0  # nobody could pay it
-    traits = births.traits_of(model, model.week, settings.candidates)
-    listings = births.listings_of(model, traits.key, traits.listings)
-    prospects = prospects_of(model, traits, listings)
-    circle = log.platform.astype(np.int64) * model.scenario.market.categories + log.category
-    circles = model.platforms.size * model.scenario.market.categories
-    # Short integers sort in linear time.
-    members = np.argsort(circle.astype(np.min_scalar_type(circles)), kind="stable")
-    first = np.searchsorted(circle[members], np.arange(circles + 1))
-    logged = np.bincount(log.platform, minlength=model.platforms.size)
-    scale = model.flywheel["visits->sellers"].value / np.maximum(1, logged)
-    margins = margins_of(model) if settings.rivals_respond else np.empty(0)
-    noise = normals(draws(model.seed, BELIEF, traits.key, model.week)[:, 0])
-    comes = np.zeros(settings.candidates, np.bool_)
-    hurdle = cost / settings.horizon
-    weigh(
-        settings.candidates, prospects, scale, np.exp(settings.belief_noise * noise), hurdle, settings.fixed_cost,
-        settings.rivals_respond, model.scenario.sellers.markup, model.scenario.sellers.markup_cap,
-        model.flywheel["selection->experience"].factor, members, first, model.rules, margins,
-        log, comes,
-    )  # fmt: skip
+    candidates = candidates_of(model)
+    comes = who_comes(model, candidates, cost / settings.horizon)
     chosen = np.flatnonzero(comes)
     if chosen.size:
+        listings = candidates.listings
         mine = comes[listings.owner]
         owner = np.searchsorted(chosen, listings.owner[mine])
         kept = births.Listings(owner, listings.number[mine], listings.category[mine], listings.place[mine])
-        births.open_sellers(model, traits, chosen, kept, entry_cost=cost)
+        births.open_sellers(model, candidates.traits, chosen, kept, entry_cost=cost)
     return int(chosen.size)
+
+
+def who_comes(model: MarketplaceModel, candidates: Candidates, hurdle: float) -> npt.NDArray[np.bool_]:
+    """Return who of the candidates comes in, where a weekly profit of ``hurdle`` pays the entry cost."""
+    entry, sellers, wheel = model.scenario.entry, model.scenario.sellers, model.flywheel
+    margins = margins_of(model) if entry.rivals_respond else np.empty(0)
+    comes = np.zeros(entry.candidates, np.bool_)
+    consider(
+        candidates.traits, candidates.listings, candidates.belief, terms_of(model), model.level, model.log,
+        wheel["visits->sellers"].value, hurdle, entry.fixed_cost, entry.rivals_respond, sellers.markup_cap,
+        wheel["selection->experience"].factor, model.rules, margins, comes,
+    )  # fmt: skip
+    return comes
+
+
+@loop
+def consider(  # type: ignore[no-untyped-def]
+    traits, listings, belief, terms, level, log, demand, hurdle, fixed_cost, respond, cap, mismatch, rules, margins,
+    comes,
+):  # fmt: skip
+    """Let every candidate lay out what it would list and weigh it against the week's searches; see `weigh`.
+
+    ``demand`` (platforms,) is the searches of a week as entrants perceive them.
+    """
+    prospects = lay_out(traits, listings, terms, level)
+    members, first, logged = sort_by_circle(log.platform, log.category, demand.size, level.size)
+    weigh(
+        comes.size, prospects, demand / np.maximum(1, logged), belief, hurdle, fixed_cost, respond, terms.markup, cap,
+        mismatch, members, first, rules, margins, log, comes,
+    )  # fmt: skip
+
+
+@loop
+def sort_by_circle(platform, category, platforms, categories):  # type: ignore[no-untyped-def]
+    """Sort the searches of a log by circle.
+
+    Returns
+    -------
+    members : (searches,) int64
+        Places in the log, in order within each circle.
+    first : (circles + 1,) int64
+        Where each circle begins in ``members``.
+    logged : (platforms,) int64
+        Searches logged on each platform.
+    """
+    first = np.zeros(platforms * categories + 1, np.int64)
+    logged = np.zeros(platforms, np.int64)
+    for at in range(platform.size):
+        first[platform[at] * categories + category[at] + 1] += 1
+        logged[platform[at]] += 1
+    for circle in range(first.size - 1):
+        first[circle + 1] += first[circle]
+    members = np.empty(platform.size, np.int64)
+    free = first.copy()
+    for at in range(platform.size):
+        circle = platform[at] * categories + category[at]
+        members[free[circle]] = at
+        free[circle] += 1
+    return members, first, logged

@@ -1,6 +1,6 @@
 """Phase 5, entry: candidates weigh the market one after another and come in if it pays.
 
-A candidate does not look at what incumbents earn. It takes a sample of last week's searches, puts its own listing
+A candidate does not look at what incumbents earn. It takes a sample of the week's searches, puts its own listing
 among what was shown, and reckons with the price it would ask then (and, where ``entry.rivals_respond``, with the
 prices its rivals would answer with). So entry stops where the next one would not pay, and does not overshoot.
 """
@@ -227,7 +227,7 @@ def weigh(  # type: ignore[no-untyped-def]
     scale : (platforms,) float64
         Searches of a week, as entrants perceive them, per logged search.
     belief : (candidates,) float64
-        Factor by which each misjudges its revenue.
+        Factor by which each misjudges its profit before fixed cost.
     hurdle : float
         Weekly profit that pays the entry cost within the horizon, in currency.
     first : (circles + 1,) int64

@@ -103,47 +103,75 @@ def lapse_and_recommend(  # type: ignore[no-untyped-def]
     sums : (blocks, platforms) float64, out
         Satisfaction summed over those who stay.
     """
+    customers = status.size
+    platforms = satisfaction.shape[1]
+    rows = np.empty(BLOCK, np.int64)
+    keys = np.empty(BLOCK, np.uint64)
+    u_lapses = np.empty(BLOCK)
     for block in range(first_block, last_block):
-        customers = status.size
-        platforms = satisfaction.shape[1]
-        counts[block, :] = 0
-        sums[block, :] = 0.0
         first = block * BLOCK
         last = min(customers, first + BLOCK)
-        u_lapses = np.empty(BLOCK)
-        for row in range(first, last):  # a loop of its own, so that it is vectorised
-            u_lapses[row - first] = first_uniform(seed, LAPSE, key[row], week)
-        for row in range(first, last):
-            if status[row] != ACTIVE:
-                continue
+        active = 0
+        for row in range(first, last):  # listed without a branch: the next one takes the place of one that does not fit
+            rows[active] = row
+            keys[active] = key[row]
+            active += status[row] == ACTIVE
+        for k in range(active):  # a loop of its own, so that it is vectorised
+            u_lapses[k] = first_uniform(seed, LAPSE, keys[k], week)
+        promoters = 0
+        detractors = 0
+        staying = 0
+        for k in range(active):
+            row = rows[k]
             best = 0.0
             told = 0.0
             for m in range(platforms):
                 best = max(best, min(1.0, satisfaction[row, m] * seen_visits[m]))
                 told = max(told, min(1.0, satisfaction[row, m] * seen_adoption[m]))
-            if u_lapses[row - first] < lapse_hazard(best, rules):
+            if u_lapses[k] < lapse_hazard(best, rules):
                 status[row] = LAPSED
                 recommends[row] = 0
-                counts[block, 0] += 1
                 continue
             points = likelihood_to_recommend(told, leniency[row], rules)
-            recommends[row] = 1 if points >= 9 or rules.everyone_recommends else 0
-            counts[block, 1] += 1 if points >= 9 else 0
-            counts[block, 2] += 1 if points <= 6 else 0
-            counts[block, 3] += 1
-            for m in range(platforms):
-                sums[block, m] += satisfaction[row, m]
+            recommends[row] = points >= 9 or rules.everyone_recommends
+            promoters += points >= 9
+            detractors += points <= 6
+            rows[staying] = row
+            staying += 1
+        counts[block, 0] = active - staying
+        counts[block, 1] = promoters
+        counts[block, 2] = detractors
+        counts[block, 3] = staying
+        for m in range(platforms):
+            total = 0.0
+            for k in range(staying):
+                total += satisfaction[rows[k], m]
+            sums[block, m] = total
 
 
 @loop
 def review(  # type: ignore[no-untyped-def]
-    seed, week, key, customer, offer, outcome, late, days, days_normal, rules, quality, seller, seller_stars,
-    seller_reviews, retail_stars, retail_reviews, given,
+    seed, week, key, customer, offer, outcome, late, days, promised, promise, platform, felt, rules, quality,
+    usual_quality, seller, seller_stars, seller_reviews, retail_stars, retail_reviews, given,
 ):  # fmt: skip
     """Leave reviews and add them to the reputation of sellers and of platforms' own retail.
 
-    ``quality`` is measured from the mean; ``given`` (orders,) gets the stars of each order, 0 without a review.
+    Parameters
+    ----------
+    promised, promise : (offers.size,) float64, float
+        Promised days, and how many times the median that is.
+    felt : (platforms,) float64
+        Factor on days as customers perceive them.
+    given : (orders,) int8, out
+        Stars of each order, 0 without a review.
+
+    Returns
+    -------
+    stars, reviews
+        Sum and number of the week's stars.
     """
+    all_stars = 0
+    reviews = 0
     for order in range(customer.size):
         given[order] = 0
         if outcome[order] != DELIVERED:
@@ -152,12 +180,17 @@ def review(  # type: ignore[no-untyped-def]
         if u_review >= rules.review_rate:
             continue
         row = offer[order]
-        felt = stars(normal(u_stars), quality[row], days[order] - days_normal[row], late[order] != 0, rules)
-        given[order] = np.int8(felt)
+        seen = felt[platform[row]]
+        delay = days[order] * seen - promised[row] / promise * seen
+        left = stars(normal(u_stars), quality[row] - usual_quality, delay, late[order] != 0, rules)
+        given[order] = np.int8(left)
+        all_stars += left
+        reviews += 1
         who = seller[row]
         if who >= 0:
-            seller_stars[who] += felt
+            seller_stars[who] += left
             seller_reviews[who] += 1
         else:
-            retail_stars[-1 - who] += felt
+            retail_stars[-1 - who] += left
             retail_reviews[-1 - who] += 1
+    return all_stars, reviews

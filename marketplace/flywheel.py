@@ -24,18 +24,18 @@ Floats = npt.NDArray[np.float64]
 
 # What a link carries: its index, the unit of the index, who perceives it.
 MEANING: dict[str, tuple[str, str, str]] = {
-    "price->experience": ("price index of what is shown", "price level", "customers, in choice and score"),
-    "selection->experience": ("distance of what is shown, without search noise", "circumference", "customers"),
-    "delivery->experience": ("promised days of what is shown", "days", "customers"),
+    "price->experience": ("price index of what is shown", "price level", "customers, sellers who price, entrants"),
+    "selection->experience": ("distance of what is shown, search noise apart", "circumference", "customers, entrants"),
+    "delivery->experience": ("promised days of what is shown", "days", "customers, entrants"),
     "experience->visits": ("mean satisfaction", "share", "customers who visit, lapse, return"),
-    "experience->adoption": ("mean satisfaction", "share", "customers who recommend, and those they tell"),
-    "visits->sellers": ("smoothed searches", "searches per week", "entrants, and sellers' patience"),
+    "experience->adoption": ("mean satisfaction", "share", "customers who recommend"),
+    "visits->sellers": ("smoothed searches", "searches per week", "entrants; sellers' patience and listing elsewhere"),
     "sellers->selection": ("third-party offers in stock", "offers", "search"),
     "volume->unit_cost": ("smoothed fulfilled orders", "orders per week", "the platform's technology"),
     "unit_cost->price": ("unit cost", "currency per order", "own retail price"),
     "unit_cost->fees": ("unit cost", "currency per order", "fees to sellers"),
     "surplus->capabilities": ("smoothed surplus", "currency per week", "the policy's budget"),
-    "capabilities->experience": ("delivery, service and data capability", "share", "fulfilment, service, search"),
+    "capabilities->experience": ("delivery, service, data capability", "share", "fulfilment, search, service, stock"),
 }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.chance import DELIVERY, draw, normal
-from agents.compiled import block_loop, loop
+from agents.compiled import block_loop, loop, rule
 from agents.customer import chance_of_return
 from marketplace.search import BLOCK, Visits
 
@@ -63,7 +63,7 @@ def _gather(  # type: ignore[no-untyped-def]
 def gather_orders(visits: Visits, each: int) -> tuple[Orders, Ints]:
     """Return the orders of the week and, per block of customers, the number of its first order."""
     first_order = np.cumsum(visits.bought) - visits.bought
-    count = int(visits.bought.sum())
+    count = int(np.add.reduce(visits.bought))
     orders = Orders(
         np.empty(count, np.int32),
         np.empty(count, np.int32),
@@ -82,7 +82,7 @@ def gather_orders(visits: Visits, each: int) -> tuple[Orders, Ints]:
 def meet_stock(seed, week, key, customer, offer, outcome, stock, demanded, sold):  # type: ignore[no-untyped-def]
     """Fill orders from stock. Where an offer is short, those with the lowest keyed priority are served.
 
-    ``stock`` is reduced by what is sold.
+    ``stock`` is reduced by what is sold. Returns units sold.
     """
     short = 0
     for order in range(offer.size):
@@ -110,58 +110,83 @@ def meet_stock(seed, week, key, customer, offer, outcome, stock, demanded, sold)
             sold[row] += 1
         else:
             outcome[order] = STOCKOUT
+    units = 0
     for order in range(offer.size):
         if outcome[order] == DELIVERED:
             stock[offer[order]] -= 1
+            units += 1
+    return units
 
 
 @block_loop
 def deliver(  # type: ignore[no-untyped-def]
-    first_block, last_block, seed, week, key, orders, median, promised, spread, quality, rules,
+    first_block, last_block, seed, week, key, orders, platform, mode, quality, promised, median, spread, usual_quality,
+    rules,
 ):  # fmt: skip
     """Draw delivery days, lateness and returns of the orders that were filled.
 
     Parameters
     ----------
-    median, promised, spread, quality : (offers.size,) float64
-        Median days (disruptions included), promised days, sd of log days, quality less the mean.
+    platform, mode, quality, promised : (offers.size,)
+        Columns of the offers.
+    median, spread : (platforms, modes) float64
+        Median days (disruptions included) and sd of log days.
     """
     for block in range(first_block, last_block):
         for order in range(block * BLOCK, min(orders.offer.size, (block + 1) * BLOCK)):
             if orders.outcome[order] == DELIVERED:
                 row = orders.offer[order]
                 u_days, _, u_return, _ = draw(seed, DELIVERY, key[orders.customer[order]], week)
-                took = median[row]
-                if spread[row] > 0.0 and took > 0.0:
-                    took *= math.exp(spread[row] * normal(u_days))
+                took = median[platform[row], mode[row]]
+                if spread[platform[row], mode[row]] > 0.0 and took > 0.0:
+                    took *= math.exp(spread[platform[row], mode[row]] * normal(u_days))
                 orders.days[order] = took
                 orders.late[order] = 1 if took > promised[row] else 0
-                if u_return < chance_of_return(orders.distance[order], -quality[row], rules):
+                if u_return < chance_of_return(orders.distance[order], -(quality[row] - usual_quality), rules):
                     orders.returned[order] = 1
 
 
 @loop
-def tally_returns(offer, outcome, returned, units):  # type: ignore[no-untyped-def]
-    """Count the units that came back, by offer."""
-    for order in range(offer.size):
-        if outcome[order] == DELIVERED and returned[order] != 0:
-            units[offer[order]] += 1
-
-
-def base_stock(forecast: Floats, weeks: float, safety: float) -> Ints:
-    """Return base-stock levels: demand over the protection interval plus ``safety`` of its Poisson sd, at least 1.
+def count_orders(orders, platform, units_returned, demanded, delivered, late, returned, days, stays):  # type: ignore[no-untyped-def]
+    """Count the week's orders by platform, and by offer the units that came back. Returns how many did.
 
     Parameters
     ----------
-    forecast : (n,) float64
-        Units per week.
-    weeks : float
-        Lead time plus the review period of one week.
+    units_returned : (offers.size,) int64, out
+    demanded, delivered, late, returned, days : (platforms,) float64, out
+        Added to; ``days`` is the sum over delivered orders.
+    stays : (orders,) bool, out
+        Whether an order was delivered and did not come back.
+    """
+    units = 0
+    for order in range(orders.offer.size):
+        row = orders.offer[order]
+        m = platform[row]
+        demanded[m] += 1.0
+        stays[order] = orders.outcome[order] == DELIVERED and orders.returned[order] == 0
+        if orders.outcome[order] != DELIVERED:
+            continue
+        delivered[m] += 1.0
+        late[m] += orders.late[order]
+        days[m] += orders.days[order]
+        if orders.returned[order] != 0:
+            returned[m] += 1.0
+            units_returned[row] += 1
+            units += 1
+    return units
+
+
+@rule
+def base_stock(forecast, weeks, safety):  # type: ignore[no-untyped-def]
+    """Return the base-stock level: demand over the protection interval plus ``safety`` of its Poisson sd, at least 1.
+
+    ``forecast`` is in units per week; ``weeks`` is the lead time plus the review period of one week.
     """
     mean = forecast * weeks
-    return np.maximum(1, np.ceil(mean + safety * np.sqrt(mean))).astype(np.int64)
+    return max(1, math.ceil(mean + safety * math.sqrt(mean)))
 
 
-def aged(stock: Ints, rate: float, u: Floats) -> Ints:
+@rule
+def aged(stock, rate, u):  # type: ignore[no-untyped-def]
     """Return units lost to ageing: ``stock x rate`` in expectation, whole units by a keyed uniform."""
-    return np.minimum(stock, np.floor(stock * rate + u).astype(np.int64))
+    return min(stock, math.floor(stock * rate + u))

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from agents.customer import CHANNELS
 from agents.policies.levers import CAPABILITIES
+from marketplace.concentration import concentration
 from marketplace.flywheel import MEANING
 from marketplace.ledger import mean, total
-from marketplace.network import gini
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("unit_cost.speed", "currency", "mean", "premium for the speed promised, per order shipped"),
     Indicator("unit_cost.capacity", "currency", "mean", "cost of capacity per order shipped"),
     Indicator("unit_cost.shipping", "currency", "mean", "carriers' price per order shipped"),
-    Indicator("utilisation", "share", "mean", "orders shipped over capacity"),
+    Indicator("utilisation", "share", "mean", "orders shipped over the capacity that stood in the week"),
     Indicator("take_rate", "share", "mean", "commission and fees over third-party GMV"),
     Indicator("platform_revenue", "currency", "sum", "own sales less refunds, commission and fees", per_platform=True),
     Indicator("platform_margin", "share", "mean", "revenue less all running cost, over revenue, before what the policy spends on capabilities", per_platform=True),
@@ -100,6 +100,8 @@ INDICATORS: tuple[Indicator, ...] = (
     *(Indicator(f"link.{link}", unit, "mean", f"flywheel: {what}, as perceived by {who}", per_platform=True) for link, (what, unit, who) in MEANING.items()),
 )  # fmt: skip
 NETWORK = tuple(i.name for i in INDICATORS if i.name.startswith("network."))
+CAPABILITY_COLUMNS = tuple(f"capability.{c}" for c in CAPABILITIES)
+LINK_COLUMNS = {f"link.{link}": link for link in MEANING}
 BY_NAME = {indicator.name: indicator for indicator in INDICATORS}
 
 
@@ -126,15 +128,6 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole > 0.0 else NAN
 
 
-def top_share(values: npt.NDArray[np.float64], share: float = 0.1) -> float:
-    """Share of the total that the top ``share`` of the values holds (at least one value); NaN without any."""
-    whole = float(values.sum())
-    if values.size == 0 or whole <= 0.0:
-        return NAN
-    count = max(1, round(values.size * share))
-    return float(np.partition(values, values.size - count)[values.size - count :].sum() / whole)
-
-
 def _mean(values: npt.NDArray[np.float64]) -> float:
     """Mean over the platforms on which a figure is defined; NaN where it is on none."""
     if values.size == 1:
@@ -146,25 +139,48 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
 def measure(model: MarketplaceModel) -> dict[str, float]:
     """Return this week's row of `weekly`, without the week itself."""
     row = {**_customers(model), **_platforms(model), **_sellers(model), **_orders(model), **_welfare(model)}
-    for link, valve in model.flywheel.items():
-        _put(row, model, f"link.{link}", valve.value, _mean(valve.value))
+    for column, link in LINK_COLUMNS.items():
+        row[column] = _mean(model.flywheel[link].value)
     row.update(model.network_measures())
+    if model.platforms.size > 1:
+        for name, each in _each_platform(model).items():
+            for platform, value in zip(model.platform_names, each.tolist(), strict=True):
+                row[f"{name}.{platform}"] = value
     return row
 
 
-def _put(
-    row: dict[str, float], model: MarketplaceModel, name: str, each: npt.NDArray[np.float64], whole: float
-) -> None:
-    row[name] = float(whole)
-    if model.platforms.size > 1:
-        for m, platform in enumerate(model.platform_names):
-            row[f"{name}.{platform}"] = float(each[m])
+def _each_platform(model: MarketplaceModel) -> dict[str, npt.NDArray[np.float64]]:
+    """Return what is recorded of every platform where there are several; each (platforms,)."""
+    p, books, panel, offers = model.platforms.columns, model.books, model.panel_now, model.offers
+    gmv = books.retail_gmv + books.third_party_gmv
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "satisfaction": model.mean_satisfaction,
+            "gmv": gmv,
+            "orders": books.orders,
+            "visits": books.visits,
+            "searches": books.searches,
+            "conversion_rate": books.orders / books.visits,
+            "third_party_share": books.third_party_gmv / gmv,
+            "platform_revenue": books.revenue,
+            "platform_margin": np.where(books.revenue > 0.0, books.margin / books.revenue, NAN),
+            "platform_cash": p.cash,
+            "unit_cost": p.unit_cost,
+            "offers": np.bincount(offers.columns.platform[offers.rows], minlength=p.cash.size).astype(np.float64),
+            "price_index": panel[:, 0],
+            "selection_distance": panel[:, 1],
+            "retail_price": _retail_prices(model),
+            **{column: model.flywheel[link].value for column, link in LINK_COLUMNS.items()},
+        }
+
+
+def _retail_prices(model: MarketplaceModel) -> npt.NDArray[np.float64]:
+    return np.array([model.retail_price(m) for m in range(model.platforms.size)])
 
 
 def _customers(model: MarketplaceModel) -> dict[str, float]:
-    joined, counts = model.joined_now, model.lapse_counts
-    active = int(counts[3])
-    newcomers = int(joined[2:5].sum())
+    joined, counts = model.joined_now.tolist(), model.lapse_counts.tolist()
+    active = counts[3]
     row = {
         "active_customers": float(active),
         "adopters": float(model.adopters),
@@ -172,44 +188,44 @@ def _customers(model: MarketplaceModel) -> dict[str, float]:
         "churn_rate": _ratio(float(counts[0]), float(counts[0] + active)),
         "retention_rate": model.retention,
         "nps": _ratio(100.0 * float(counts[1] - counts[2]), float(active)),
-        "referral_rate": _ratio(float(joined[3] + joined[4]), float(newcomers)),
+        "referral_rate": _ratio(float(joined[3] + joined[4]), float(sum(joined[2:5]))),
         "repeat_purchase_rate": _ratio(float(model.repeats), total(model.books.orders)),
+        "satisfaction": mean(model.mean_satisfaction),
     }
     for code, channel in enumerate(CHANNELS[2:], start=2):
         row[f"new_customers.{channel}"] = float(joined[code])
-    _put(row, model, "satisfaction", model.mean_satisfaction, mean(model.mean_satisfaction))
     return row
 
 
 def _platforms(model: MarketplaceModel) -> dict[str, float]:
     p, books = model.platforms.columns, model.books
-    gmv = books.retail_gmv + books.third_party_gmv
-    row: dict[str, float] = {}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        _put(row, model, "gmv", gmv, total(gmv))
-        _put(row, model, "orders", books.orders, total(books.orders))
-        _put(row, model, "visits", books.visits, total(books.visits))
-        _put(row, model, "searches", books.searches, total(books.searches))
-        _put(row, model, "conversion_rate", books.orders / books.visits, _ratio(total(books.orders), total(books.visits)))
-        _put(row, model, "third_party_share", books.third_party_gmv / gmv, _ratio(total(books.third_party_gmv), total(gmv)))
-        _put(row, model, "platform_revenue", books.revenue, total(books.revenue))
-        margin = np.where(books.revenue > 0.0, books.margin / books.revenue, NAN)
-        _put(row, model, "platform_margin", margin, _ratio(total(books.margin), total(books.revenue)) if total(books.revenue) > 0 else NAN)
-        _put(row, model, "platform_cash", p.cash, total(p.cash))
-        shipped = total(books.fulfilled)
-        _put(row, model, "unit_cost", p.unit_cost, _weighted(p.unit_cost, books.fulfilled))
-        for part in ("handling", "speed", "capacity", "shipping"):
-            row[f"unit_cost.{part}"] = _ratio(float(getattr(books, part).sum()), shipped)
-        row["utilisation"] = _ratio(shipped, total(p.capacity))
-        row["take_rate"] = _ratio(total(books.commission + books.fees), total(books.third_party_gmv))
-        row["platform_surplus"] = total(books.surplus)
-        row["platform_investment"] = total(books.spent)
-        row["platform_dividend"] = total(books.dividend)
-        row["fulfilment_cost_ratio"] = _ratio(total(books.handling + books.speed + books.capacity), total(gmv))
-        row["customer_lifetime_value"] = _ratio(model.margin_per_customer, model.smoothed_churn)
-    level = model.capability.mean(axis=0)
-    row.update({f"capability.{name}": float(level[k]) for k, name in enumerate(CAPABILITIES)})
-    return row
+    whole = books.totals()
+    gmv, shipped, revenue = total(books.retail_gmv + books.third_party_gmv), whole["fulfilled"], whole["revenue"]
+    level = np.add.reduce(model.capability) / model.platforms.size
+    return {
+        "gmv": gmv,
+        "orders": whole["orders"],
+        "visits": whole["visits"],
+        "searches": whole["searches"],
+        "conversion_rate": _ratio(whole["orders"], whole["visits"]),
+        "third_party_share": _ratio(whole["third_party_gmv"], gmv),
+        "platform_revenue": revenue,
+        "platform_margin": _ratio(whole["margin"], revenue),
+        "platform_cash": total(p.cash),
+        "unit_cost": _weighted(p.unit_cost, books.fulfilled),
+        "unit_cost.handling": _ratio(whole["handling"], shipped),
+        "unit_cost.speed": _ratio(whole["speed"], shipped),
+        "unit_cost.capacity": _ratio(whole["capacity"], shipped),
+        "unit_cost.shipping": _ratio(whole["shipping"], shipped),
+        "utilisation": _ratio(shipped, total(books.stood)),
+        "take_rate": _ratio(total(books.commission + books.fees), whole["third_party_gmv"]),
+        "platform_surplus": whole["surplus"],
+        "platform_investment": whole["spent"],
+        "platform_dividend": whole["dividend"],
+        "fulfilment_cost_ratio": _ratio(total(books.handling + books.speed + books.capacity), gmv),
+        "customer_lifetime_value": _ratio(model.margin_per_customer, model.smoothed_churn),
+        **dict(zip(CAPABILITY_COLUMNS, level.tolist(), strict=True)),
+    }
 
 
 def _weighted(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> float:
@@ -218,30 +234,22 @@ def _weighted(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64])
 
 
 def _sellers(model: MarketplaceModel) -> dict[str, float]:
-    sellers, offers, rows = model.sellers.columns, model.offers, model.sellers.rows
-    yearly = sellers.year_revenue[rows]
-    yearly = yearly[yearly > 0.0]
-    week = np.maximum(sellers.revenue[rows], 0.0)
-    sales = np.concatenate((week, np.maximum(model.books.retail_gmv - model.books.retail_refunds, 0.0)))
-    whole = float(sales.sum())
-    row = {
+    s, books, rows, panel = model.sellers.columns, model.books, model.sellers.rows, model.panel_now
+    gini, top, hhi = concentration(rows, s.year_revenue, s.revenue, books.retail_gmv - books.retail_refunds)
+    return {
         "active_sellers": float(rows.size),
         "entries": float(model.entries),
         "exits": float(model.exits),
-        "third_party_offers": float(offers.third_party.size),
-        "seller_gini": gini(yearly) if yearly.size else NAN,
-        "seller_top10_share": top_share(yearly),
-        "hhi": float(np.square(sales / whole).sum()) if whole > 0.0 else NAN,
+        "offers": float(len(model.offers)),
+        "third_party_offers": float(model.third_party_rows.size),
+        "seller_gini": gini,
+        "seller_top10_share": top,
+        "hhi": hhi,
+        "price_index": _mean(panel[:, 0]),
+        "selection_distance": _mean(panel[:, 1]),
+        "promised_days": _mean(panel[:, 2]),
+        "retail_price": _mean(_retail_prices(model)),
     }
-    each = np.bincount(offers.columns.platform[offers.rows], minlength=model.platforms.size).astype(np.float64)
-    _put(row, model, "offers", each, each.sum())
-    panel = model.panel_now
-    for name, k in (("price_index", 0), ("selection_distance", 1)):
-        _put(row, model, name, panel[:, k], _mean(panel[:, k]))
-    row["promised_days"] = _mean(panel[:, 2])
-    retail = np.array([model.retail_price(m) for m in range(model.platforms.size)])
-    _put(row, model, "retail_price", retail, _mean(retail))
-    return row
 
 
 def _orders(model: MarketplaceModel) -> dict[str, float]:
@@ -259,21 +267,11 @@ def _orders(model: MarketplaceModel) -> dict[str, float]:
 
 
 def _welfare(model: MarketplaceModel) -> dict[str, float]:
-    log, rules = model.log, model.rules
-    seller = float(model.seller_surplus)
-    expected = NAN
-    if log.alpha.size and rules.outside > -math.inf:
-        # The log's inclusive value sets doing nothing at 0; surplus is measured from the outside option.
-        with np.errstate(divide="ignore"):
-            inside = log.inclusive + np.log(-np.expm1(-log.inclusive))
-        inclusive = np.logaddexp(0.0, inside - rules.outside / rules.mu)
-        worth = rules.mu * inclusive * model.level[log.category] / log.alpha
-        expected = mean(worth) * total(model.books.searches)
     return {
         "consumer_surplus": model.consumer_surplus,
-        "expected_consumer_surplus": expected,
-        "seller_surplus": seller,
-        "welfare": model.consumer_surplus + seller + total(model.books.margin),
+        "expected_consumer_surplus": model.expected_surplus,
+        "seller_surplus": model.seller_surplus,
+        "welfare": model.consumer_surplus + model.seller_surplus + total(model.books.margin),
     }
 
 

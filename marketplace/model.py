@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import operator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,20 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from agents import chance, compiled
-from agents.customer import ACTIVE, INITIAL, Customer, CustomerRules
+from agents.customer import ACTIVE, Customer, CustomerRules
 from agents.offer import OWN, PLATFORM
 from agents.platform import Platform, capability_level
 from agents.policies import CAPABILITIES, PlatformPolicy, policy_named
 from agents.population import ColumnModel
 from agents.pricing import SellerPricing, pricing_named
 from agents.seller import Seller
-from marketplace import births, indicators, operations, selling, week
+from marketplace import births, indicators, operations, order_record, selling, stocking, week
 from marketplace.assortment import Assortment
+from marketplace.candidates import Cohort
 from marketplace.collector import WeeklyCollector
 from marketplace.flywheel import Flywheel
-from marketplace.ledger import OUTSIDE, PLATFORMS, Ledger
+from marketplace.ledger import OUTSIDE, PLATFORMS, Ledger, mean
 from marketplace.scenario import Scenario, default_scenario, load_scenario
-from marketplace.search import BLOCK, Log, Taste, empty_log, empty_visits, first_rows
+from marketplace.search import BLOCK, Taste, empty_visits
+from marketplace.search_log import Log, empty_log, first_rows
 from marketplace.social import social_graph, with_isolated
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ Ints = npt.NDArray[np.int64]
 
 MOST_LOGGED = 3  # room in the log, as a multiple of the searches it is to hold
 LOG_SLACK = 32  # searches more for each block of customers, since small blocks vary
-BIRTH_BATCH = 65_536  # customers drawn at a time, so that a large world needs no large temporaries
 
 
 class MarketplaceModel(ColumnModel):
@@ -141,12 +143,16 @@ class MarketplaceModel(ColumnModel):
         self.ledger.pay(OUTSIDE, PLATFORMS, "platforms' capital", self.platforms.columns.cash)
         self.platform_names = [p.name for p in settings]
         self.commission: Floats = np.array([p.commission for p in settings])
+        self.overhead: Floats = np.array([p.overhead for p in settings])
+        self.overhead_share: Floats = np.array([p.overhead_share for p in settings])
         self.books = operations.WeekBooks(count)
         self.capacity_orders: list[list[tuple[int, float]]] = [[] for _ in settings]
         self.retail_volume = np.zeros(count)
         self.median_days = np.full(count, self.scenario.fulfilment.delivery_days)
         self.error_share = np.ones(count)
         self.capability = np.zeros((count, len(CAPABILITIES)))
+        self.capability_scale = np.array([[p.capability_scale] for p in settings])
+        self.capability_gain = np.array([(p.delivery_gain, p.spread_gain, p.data_gain) for p in settings])
 
     def _make_customers(self) -> None:
         scenario = self.scenario
@@ -164,40 +170,17 @@ class MarketplaceModel(ColumnModel):
 
         Customers added after the model was made have no neighbours on the social graph.
         """
-        from scipy.special import gammaincinv
-
-        settings, choice = self.scenario.customers, self.scenario.choice
-        start = self.customers.size
-        for first in range(start, start + count, BIRTH_BATCH):
-            number = np.arange(first, min(start + count, first + BIRTH_BATCH))
-            key = chance.child_keys(births.KIND_CUSTOMER, number)
-            u = chance.draws(self.seed, chance.CUSTOMER, key)
-            shape = settings.need_rate_shape
-            rate = np.full(number.size, settings.need_rate)
-            if shape > 0.0:
-                # Towards shape 0 everybody's rate goes to 0; below some 1e-300 the quotient no longer says so.
-                rate *= np.nan_to_num(gammaincinv(shape, u[:, 0]) / shape, posinf=0.0)
-            initial = u[:, 3] < settings.initial_adopters
-            self.customers.append(
-                number.size,
-                key=key,
-                status=np.where(initial, ACTIVE, 0).astype(np.int8),
-                channel=np.where(initial, INITIAL, 0).astype(np.int8),
-                joined=np.where(initial, 0, -1).astype(np.int32),
-                need_rate=rate,
-                alpha=choice.alpha * np.exp(choice.alpha_sd * chance.normals(u[:, 1])),
-                leniency=self.scenario.experience.leniency_sd * chance.normals(u[:, 2]),
-                satisfaction=self.scenario.experience.launch_satisfaction,
-            )
-        return np.arange(start, start + count)
+        return births.customers(self, count)
 
     def _make_offers(self) -> None:
         self.sellers = self.add_population(Seller)
         self.offers = Assortment(self.scenario.market.categories, max(1, self.scenario.fulfilment.lead_time))
         self.opens: Ints = np.array([p.marketplace_opens for p in self.scenario.platforms])
+        self.fulfilment_opens: Ints = np.array([p.fulfilment_opens for p in self.scenario.platforms])
         for m in range(self.platforms.size):
             births.put_up_retail(self, m)
         self.has_opened = False
+        self.cohort: Cohort | None = None
         self.open_marketplace()
 
     def _make_instruments(self) -> None:
@@ -209,12 +192,13 @@ class MarketplaceModel(ColumnModel):
         self.panel_now = np.full((count, 4), math.nan)
         self.reference: Floats = np.zeros(count)
         self._columns = indicators.column_names(self.platform_names)
+        self._figures_of = operator.itemgetter(*self._columns[1:])
         self._rows: list[list[float]] = []
         self.datacollector = WeeklyCollector(self._columns, self._rows)
         self._orders: list[dict[str, Any]] = []
         self.entries = self.exits = self.referred = self.repeats = 0
         self.retention = self.mean_stars = math.nan
-        self.consumer_surplus = self.seller_surplus = 0.0
+        self.consumer_surplus = self.expected_surplus = self.seller_surplus = 0.0
         self.margin_per_customer = self.smoothed_churn = 0.0
         self.mean_satisfaction = np.full(count, scenario.experience.launch_satisfaction)
         self.lapse_counts: Ints = np.zeros(4, np.int64)
@@ -268,7 +252,7 @@ class MarketplaceModel(ColumnModel):
 
     def record(self, row: Mapping[str, float]) -> None:
         """Keep this week's indicators."""
-        self._rows.append([float(self.week), *(row[name] for name in self._columns[1:])])
+        self._rows.append([float(self.week), *self._figures_of(row)])
 
     @property
     def weekly(self) -> pd.DataFrame:
@@ -280,7 +264,7 @@ class MarketplaceModel(ColumnModel):
 
     def orders(self) -> pd.DataFrame:
         """Every order, where ``run.record_orders`` asks for them; see DESIGN for the columns. Ids are permanent."""
-        return week.order_table(self, self._orders)
+        return order_record.order_table(self, self._orders)
 
     def purchase_network(self) -> nx.Graph:
         """Customers and sellers, linked by the strongest ties, or by all purchases where orders are recorded."""
@@ -306,6 +290,11 @@ class MarketplaceModel(ColumnModel):
     # -- terms of trade ------------------------------------------------------------------------------------------
 
     @property
+    def fulfilment_offered(self) -> npt.NDArray[np.bool_]:
+        """Whether each platform fulfils orders for sellers by now, (platforms,)."""
+        return np.asarray(self.fulfilment_opens <= max(self.week, 1))
+
+    @property
     def marketplace_open(self) -> bool:
         """Whether third parties may sell on any platform."""
         return bool((self.week >= self.opens).any())
@@ -314,7 +303,8 @@ class MarketplaceModel(ColumnModel):
         """Let the first third-party sellers in, in the week the marketplace opens (or at launch)."""
         if not self.has_opened and max(self.week, 1) >= self.opens.min():
             self.has_opened = True
-            traits = births.traits_of(self, 0, self.scenario.sellers.count)
+            founders = np.arange(self.scenario.sellers.count)
+            traits = births.traits_of(self, np.zeros_like(founders), founders)
             even = self.scenario.sellers.layout == "even"
             listings = (
                 births.even_listings(self, traits.listings)
@@ -342,26 +332,25 @@ class MarketplaceModel(ColumnModel):
         """Share of the price that sellers keep after commission and advertising bid, (n,)."""
         return np.asarray(1.0 - self.commission[platform] - self.sellers.columns.ad_bid[seller])
 
+    @property
+    def own_fulfilment_cost(self) -> float:
+        """What it costs a third party to ship one order by itself, in currency."""
+        return self.scenario.fulfilment.own_handling_cost + self.scenario.fulfilment.shipping_cost
+
     def fulfilment_cost(self, mode: npt.NDArray[np.int8], platform: Ints) -> Floats:
         """What a third party pays to have one order shipped, in currency, (n,)."""
-        rules = self.scenario.fulfilment
-        own = rules.own_handling_cost + rules.shipping_cost
-        return np.where(mode == PLATFORM, self.platforms.columns.fulfilment_fee[platform], own)
-
-    def unit_cost_of(self, rows: Ints) -> Floats:
-        """Full cost of one sold unit of third-party offers, in currency, (n,)."""
-        c = self.offers.columns
-        return np.asarray(c.cost[rows] + self.fulfilment_cost(c.mode[rows], c.platform[rows]))
+        return np.where(mode == PLATFORM, self.platforms.columns.fulfilment_fee[platform], self.own_fulfilment_cost)
 
     def break_even(self, cost: Floats, mode: npt.NDArray[np.int8], seller: Ints, platform: Ints) -> Floats:
         """Price at which a sale neither earns nor loses, in currency, (n,)."""
         return np.asarray((cost + self.fulfilment_cost(mode, platform)) / self.keep(seller, platform))
 
-    def promised_days(self, mode: npt.NDArray[np.int8], platform: Ints) -> Floats:
-        """Promised delivery days by fulfilment mode and platform, (n,)."""
-        rules = self.scenario.fulfilment
-        median = np.where(mode == OWN, rules.own_delivery_days, self.median_days[platform])
-        return np.asarray(rules.promise * median)
+    def promises(self) -> Floats:
+        """Promised delivery days, (platforms, modes)."""
+        rules, days = self.scenario.fulfilment, np.empty((self.platforms.size, 2))
+        days[:, OWN] = rules.own_delivery_days
+        days[:, PLATFORM] = self.median_days
+        return rules.promise * days
 
     def retail_price(self, m: int) -> float:
         """Mean price of platform m's own range over price level; NaN without one."""
@@ -369,27 +358,27 @@ class MarketplaceModel(ColumnModel):
         if rows.size == 0:
             return math.nan
         c = self.offers.columns
-        return float(np.mean(c.price[rows] / self.level[c.category[rows]]))
+        return mean(c.price[rows] / self.level[c.category[rows]])
 
     def entry_cost(self) -> float:
-        """Sunk cost of entry, lowered by the best platform's tools for sellers, in currency."""
+        """Sunk cost of entry, lowered by the best open platform's tools for sellers, in currency."""
         settings = self.scenario.entry
-        tools = float(np.max(self.capability[:, CAPABILITIES.index("selection")]))
+        running = self.platforms.columns.failed < 0
+        tools = float(np.max(self.capability[running, CAPABILITIES.index("selection")], initial=0.0))
         return settings.cost / (1.0 + settings.tools_gain * tools)
 
     def add_offers(self, count: int, **values: Any) -> Ints:
         """Append offers and give each its first stock, paid by its owner as far as its cash goes. Returns rows."""
         rows = self.offers.append(count, **values)
         stock = 0 if self.to_order else max(1, self.scenario.fulfilment.base_stock)
-        bought = selling.afford(self, rows, np.full(count, stock, np.int64))
+        bought = stocking.buy(self, rows, np.full(count, stock, np.int64))
         self.offers.columns.stock[rows] = bought
         self.ledger.goods["received"] += int(bought.sum())
         return rows
 
     def capability_levels(self) -> Floats:
         """True levels of the capabilities, (platforms, capabilities), each in [0, 1)."""
-        scale = np.array([p.capability_scale for p in self.scenario.platforms])
-        return np.asarray(capability_level(self.platforms.columns.capability, scale[:, None]))
+        return np.asarray(capability_level(self.platforms.columns.capability, self.capability_scale))
 
 
 def customer_rules(scenario: Scenario) -> CustomerRules:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.offer import PLATFORM
 from agents.platform import capability_level, learned_cost, speed_premium
 from agents.plugins import PluginError
 from agents.policies import CAPABILITIES, Books, Decision
@@ -16,31 +15,67 @@ from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS, total
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel
     from marketplace.sections import Platform
-    from marketplace.selling import Sales
 
 Floats = npt.NDArray[np.float64]
 
 SMOOTHING = 0.9  # weight of the old value in a platform's view of its own volume, demand and cost: ten weeks
 
 
-class WeekBooks:
-    """The platforms' figures of one week; each (platforms,) float64, in currency or units."""
+class Takings(NamedTuple):
+    """What `marketplace.sales` adds up of a week's sales; each (platforms,), in currency or units."""
 
+    commission: Floats
+    fees: Floats
+    third_party_gmv: Floats
+    retail_gmv: Floats
+    retail_refunds: Floats
+    retail_units: Floats
+    price_cuts: Floats
+    orders: Floats
+    fulfilled: Floats
+    retail_cost: Floats
+
+
+class WeekBooks:
+    """The platforms' figures of one week; each (platforms,) float64, in currency or units.
+
+    Attributes
+    ----------
+    takings : Takings
+        Some of the figures, the very same arrays, as one argument for a loop.
+    costs : (costs, platforms) float64
+        Likewise: all that is taken from revenue to give the margin.
+    """
+
+    COSTS = (
+        "retail_cost", "handling", "speed", "capacity", "shipping", "overhead", "holding", "bonuses", "ageing",
+    )  # fmt: skip
     FIELDS = (
-        "commission", "fees", "third_party_gmv", "retail_gmv", "retail_refunds", "retail_cost", "retail_units",
-        "price_cuts", "orders", "fulfilled", "handling", "speed", "capacity", "shipping", "overhead", "ageing",
-        "holding", "bonuses", "surplus", "spent", "dividend", "revenue", "margin", "searches", "failed", "visits",
-        "late", "delivered", "demanded", "returned", "days",
+        *Takings._fields, *COSTS[1:], "stood", "surplus", "spent", "dividend", "revenue", "margin", "searches",
+        "failed", "visits", "late", "delivered", "demanded", "returned", "days",
     )  # fmt: skip
 
     def __init__(self, platforms: int) -> None:
-        for name in self.FIELDS:
-            setattr(self, name, np.zeros(platforms))
+        self.__setstate__(np.zeros((len(self.FIELDS), platforms)))
+
+    def __getstate__(self) -> Floats:
+        return self._figures
+
+    def __setstate__(self, figures: Floats) -> None:
+        self._figures = figures
+        for name, each in zip(self.FIELDS, figures, strict=True):
+            setattr(self, name, each)
+        self.takings = Takings(*figures[: len(Takings._fields)])
+        first = self.FIELDS.index(self.COSTS[0])
+        self.costs = figures[first : first + len(self.COSTS)]
 
     def clear(self) -> None:
         """Begin a new week."""
-        for name in self.FIELDS:
-            getattr(self, name)[:] = 0.0
+        self._figures[:] = 0.0
+
+    def totals(self) -> dict[str, float]:
+        """Return every figure summed over the platforms."""
+        return dict(zip(self.FIELDS, np.add.reduce(self._figures, axis=1).tolist(), strict=True))
 
     if TYPE_CHECKING:
 
@@ -53,27 +88,10 @@ def launch_unit_cost(platform: Platform, shipping: float) -> float:
     return platform.handling_cost + capacity + shipping
 
 
-def settle_retail(model: MarketplaceModel, sales: Sales) -> None:
-    """Move the money of the platforms' own sales, and of the parcels they ship."""
-    offers, books, ledger = model.offers.columns, model.books, model.ledger
-    count = model.platforms.size
-    own = np.flatnonzero(~sales.third_party)
-    platform = offers.platform[sales.rows[own]]
-    kept = sales.cost[own] - offers.cost[sales.rows[own]] * sales.returned[own] * (not model.to_order)
-    books.retail_gmv[:] = np.bincount(platform, sales.taken[own], count)
-    books.retail_refunds[:] = np.bincount(platform, sales.refunded[own], count)
-    books.retail_cost[:] = np.bincount(platform, kept, count)
-    books.retail_units[:] = np.bincount(platform, sales.sold[own], count)
-    cut = (offers.regular_price - offers.price)[sales.rows[own]] * sales.sold[own]
-    books.price_cuts[:] = np.bincount(platform, cut, count)
+def count_retail(model: MarketplaceModel) -> None:
+    """Smooth what platforms sell of their own."""
     weight = SMOOTHING if model.week > 1 else 0.0
-    model.retail_volume[:] = weight * model.retail_volume + (1.0 - weight) * books.retail_units
-    ledger.pay(CUSTOMERS, PLATFORMS, "sales", sales.taken[own])
-    ledger.pay(PLATFORMS, CUSTOMERS, "refunds", sales.refunded[own])
-    model.platforms.columns.cash += books.retail_gmv - books.retail_refunds
-    shipped = offers.mode[sales.rows] == PLATFORM
-    books.fulfilled[:] = np.bincount(offers.platform[sales.rows[shipped]], sales.sold[shipped], count)
-    books.orders[:] = np.bincount(offers.platform[sales.rows], sales.sold, count)
+    model.retail_volume[:] = weight * model.retail_volume + (1.0 - weight) * model.books.retail_units
 
 
 def learn(model: MarketplaceModel) -> None:
@@ -90,35 +108,35 @@ def learn(model: MarketplaceModel) -> None:
     volume = valve.perceive(p.volume, model.week)
     p.growth[:] = SMOOTHING * p.growth + (1.0 - SMOOTHING) * (volume - before)
     p.experience += books.fulfilled * valve.factor
-    shipping = model.scenario.fulfilment.shipping_cost
     for m, settings in enumerate(model.scenario.platforms):
-        shipped = books.fulfilled[m]
-        learned = settings.handling_cost * learned_cost(
-            p.experience[m], settings.launch_volume, settings.progress_ratio, settings.handling_floor
-        )
-        premium = speed_premium(model.median_days[m], model.scenario.fulfilment.delivery_days, settings.speed_cost)
-        seen = valve.factor[m]
-        overload = max(0.0, shipped - p.capacity[m] / seen) if settings.capacity > 0.0 and seen > 0.0 else 0.0
-        # Perceived at the same floor as in a unit cost, so that a technology without volume is dear, not infinitely so.
-        capacity = settings.capacity_cost * p.capacity[m] * (max(p.volume[m], 1.0) / max(volume[m], 1.0))
-        books.handling[m] = learned * (shipped + settings.overload_cost * overload)
-        books.speed[m] = learned * (premium - 1.0) * shipped
-        books.capacity[m] = capacity
-        books.shipping[m] = shipping * shipped
-        now = p.unit_cost[m] if shipped == 0.0 else _unit_cost(books, m, float(p.volume[m]))
-        weight = SMOOTHING if settings.capacity > 0.0 else 0.0
-        p.unit_cost[m] = weight * p.unit_cost[m] + (1.0 - weight) * now
-        build_capacity(model, m, settings, volume[m])
+        produce(model, m, settings, float(volume[m]), float(valve.factor[m]))
+        build_capacity(model, m, settings, float(volume[m]))
     paid = books.handling + books.speed + books.capacity
     model.ledger.pay(PLATFORMS, OUTSIDE, "fulfilment", paid)
     model.ledger.pay(PLATFORMS, CARRIERS, "shipping", books.shipping)
     p.cash -= paid + books.shipping
 
 
-def _unit_cost(books: WeekBooks, m: int, volume: float) -> float:
-    shipped = books.fulfilled[m]
-    per_order = (books.handling[m] + books.speed[m] + books.shipping[m]) / shipped
-    return float(per_order + books.capacity[m] / max(volume, 1.0))
+def produce(model: MarketplaceModel, m: int, settings: Platform, volume: float, factor: float) -> None:
+    """Work out what platform m's fulfilment cost this week, where it perceives ``factor`` times its true volume."""
+    p, books, rules = model.platforms.columns, model.books, model.scenario.fulfilment
+    shipped, stands, smoothed = float(books.fulfilled[m]), float(p.capacity[m]), float(p.volume[m])
+    books.stood[m] = stands
+    learned = settings.handling_cost * learned_cost(
+        float(p.experience[m]), settings.launch_volume, settings.progress_ratio, settings.handling_floor
+    )
+    premium = speed_premium(float(model.median_days[m]), rules.delivery_days, settings.speed_cost)
+    overload = max(0.0, shipped - stands / factor) if settings.capacity > 0.0 and factor > 0.0 else 0.0
+    # Perceived at the same floor as in a unit cost, so that a technology without volume is dear, not infinitely so.
+    capacity = settings.capacity_cost * stands * (max(smoothed, 1.0) / max(volume, 1.0))
+    handling, speed = learned * (shipped + settings.overload_cost * overload), learned * (premium - 1.0) * shipped
+    shipping = rules.shipping_cost * shipped
+    books.handling[m], books.speed[m], books.capacity[m], books.shipping[m] = handling, speed, capacity, shipping
+    before = now = float(p.unit_cost[m])
+    if shipped > 0.0:
+        now = (handling + speed + shipping) / shipped + capacity / max(smoothed, 1.0)
+    weight = SMOOTHING if settings.capacity > 0.0 else 0.0
+    p.unit_cost[m] = weight * before + (1.0 - weight) * now
 
 
 def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: float) -> None:
@@ -126,11 +144,12 @@ def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: 
     if settings.capacity == 0.0 or model.platforms.columns.failed[m] >= 0:
         return
     p, pending = model.platforms.columns, model.capacity_orders[m]
-    p.capacity[m] *= 1.0 - settings.capacity_wear
+    stands = float(p.capacity[m]) * (1.0 - settings.capacity_wear)
     while pending and pending[0][0] <= model.week:
-        p.capacity[m] += pending.pop(0)[1]
-    coming = p.capacity[m] + sum(lump for _, lump in pending)
-    forecast = volume + max(0.0, p.growth[m]) * settings.capacity_lead
+        stands += pending.pop(0)[1]
+    p.capacity[m] = stands
+    coming = stands + sum(lump for _, lump in pending)
+    forecast = volume + max(0.0, float(p.growth[m])) * settings.capacity_lead
     if forecast > settings.capacity_trigger * coming:
         pending.append((model.week + settings.capacity_lead, settings.capacity_lump * coming))
 
@@ -140,9 +159,7 @@ def close_books(model: MarketplaceModel) -> None:
     p, books, ledger = model.platforms.columns, model.books, model.ledger
     gmv = books.retail_gmv + books.third_party_gmv
     open_ = p.failed < 0
-    fixed = np.array([s.overhead for s in model.scenario.platforms])
-    share = np.array([s.overhead_share for s in model.scenario.platforms])
-    books.overhead[:] = np.where(open_, fixed, 0.0) + share * gmv
+    books.overhead[:] = model.overhead * open_ + model.overhead_share * gmv
     rate = model.scenario.fulfilment.holding_cost
     if rate > 0.0:
         for m in range(model.platforms.size):
@@ -150,15 +167,12 @@ def close_books(model: MarketplaceModel) -> None:
             books.holding[m] = rate * float(np.dot(model.offers.columns.stock[rows], model.offers.columns.cost[rows]))
     ledger.pay(PLATFORMS, OUTSIDE, "overhead and holding cost", books.overhead + books.holding)
     bonus = model.scenario.adoption.referral_bonus * model.referred
-    books.bonuses[:] = np.where(open_, bonus / max(1, int(open_.sum())), 0.0)
-    ledger.pay(PLATFORMS, CUSTOMERS, "referral bonuses", books.bonuses)
+    if bonus > 0.0:
+        books.bonuses[:] = open_ * (bonus / max(1, int(open_.sum())))
+        ledger.pay(PLATFORMS, CUSTOMERS, "referral bonuses", books.bonuses)
     p.cash -= books.overhead + books.holding + books.bonuses
     books.revenue[:] = books.retail_gmv - books.retail_refunds + books.commission + books.fees
-    cost = (
-        books.retail_cost + books.handling + books.speed + books.capacity + books.shipping + books.overhead
-        + books.holding + books.bonuses + books.ageing
-    )  # fmt: skip
-    books.margin[:] = books.revenue - cost
+    books.margin[:] = books.revenue - np.add.accumulate(books.costs)[-1]
     # Price cuts that the surplus pays for are handed back before the policy decides anew.
     books.surplus[:] = books.margin + books.price_cuts
     memory = model.scenario.policy.memory
@@ -205,8 +219,7 @@ def fail(model: MarketplaceModel, m: int) -> None:
 def books_of(model: MarketplaceModel, m: int, budget: float) -> Books:
     """Return what platform m's policy sees."""
     p, books, settings = model.platforms.columns, model.books, model.scenario.platforms[m]
-    third = model.offers.third_party
-    third = third[model.offers.columns.platform[third] == m]
+    offers, sellers = model.offers.third_party_on(m)
     gmv = float(books.retail_gmv[m] + books.third_party_gmv[m])
     level = capability_level(p.capability[m], settings.capability_scale)
     return Books(
@@ -225,15 +238,15 @@ def books_of(model: MarketplaceModel, m: int, budget: float) -> Books:
         surplus=budget,
         discount=float(p.discount[m]),
         active_customers=float(model.active_customers),
-        active_sellers=int(np.count_nonzero(np.bincount(model.offers.columns.seller[third]))),
-        offers=int(third.size + model.offers.retail(m).size),
+        active_sellers=sellers,
+        offers=offers + model.offers.retail(m).size,
         satisfaction=float(model.mean_satisfaction[m]),
         late_rate=_ratio(books.late[m], books.delivered[m]),
         stockout_rate=_ratio(books.demanded[m] - books.delivered[m], books.demanded[m]),
         return_rate=_ratio(books.returned[m], books.delivered[m]),
         promised_days=float(model.median_days[m] * model.scenario.fulfilment.promise),
         first_party_share=_ratio(books.retail_gmv[m], gmv),
-        capabilities=dict(zip(CAPABILITIES, (float(x) for x in level), strict=True)),
+        capabilities=dict(zip(CAPABILITIES, level.tolist(), strict=True)),
     )
 
 

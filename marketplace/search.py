@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import ELSEWHERE, NEED, SEARCH, VISIT, draw
-from agents.compiled import block_loop, block_rule, loop, rule
-from agents.customer import ACTIVE, circle_distance, utility, visit_rate, visits, wrap
+from agents.compiled import loop, rule
+from agents.customer import wrap
+from agents.maths import exponential, logarithm, logarithm_beside_one
 
 UNIFORM_WIDTH = math.sqrt(12.0)  # of a uniform distribution with standard deviation 1
 BLOCK = 2048  # customers a thread takes at a time; each block fills its own slice of the visits
@@ -36,21 +36,6 @@ class Taste(NamedTuple):
     popular_places: int
     head_share: float
     head_width: float
-
-
-class Shelf(NamedTuple):
-    """The week's visible offers, sorted by (platform, category, place), and how to find a place among them."""
-
-    segment: Ints  # (platforms * categories + 1,) first position of each circle
-    bucket: npt.NDArray[np.int32]  # (platforms * categories * buckets + 1,) first position at or after each bucket
-    buckets: int  # buckets a circle
-    place: Floats  # (offers on the shelf,)
-    base: Floats  # utility but for price and mismatch
-    price: Floats  # perceived price in units of the category's price level
-    rank: Floats  # rank but for relevance
-    seller: npt.NDArray[np.int32]
-    row: npt.NDArray[np.int32]  # row in the table of offers
-    position: npt.NDArray[np.int32]  # (offers.size,) position on the shelf of each row, -1 if it is not there
 
 
 class Perception(NamedTuple):
@@ -90,24 +75,6 @@ class Visits(NamedTuple):
     bought: Ints  # (blocks,) of them with an offer
 
 
-class Log(NamedTuple):
-    """A sample of the week's searches with what was shown: what sellers and entrants learn from."""
-
-    platform: npt.NDArray[np.int8]
-    category: npt.NDArray[np.int32]
-    place: Floats  # true place of the need
-    alpha: Floats
-    shown: npt.NDArray[np.int32]  # (searches, most shown) rows of offers, -1 beyond
-    utility: Floats  # (searches, most shown)
-    share: Floats  # (searches, most shown) choice probabilities
-    inclusive: Floats
-    log_total: Floats  # log-sum of all that is offered, the outside option included
-    worst_share: Floats  # share of the last offer listed, which a newcomer would replace where the list is full
-    worst_rank: Floats  # lowest rank score shown, -inf where a free place was left
-    reach: Floats  # distance from the heard need of the farthest candidate, inf where all were retrieved
-    filled: Ints  # (blocks,) searches written by each block of customers
-
-
 def empty_visits(customers: int, searches_each: int) -> Visits:
     """Room for the searches of a week. Memory that no visit touches is never mapped."""
     slots = customers * searches_each
@@ -128,13 +95,11 @@ def empty_visits(customers: int, searches_each: int) -> Visits:
 def need_category(u, cdf):  # type: ignore[no-untyped-def]
     """Return the category of a need."""
     low = 0
-    high = cdf.size - 1
-    while low < high:
-        middle = (low + high) // 2
-        if u < cdf[middle]:
-            high = middle
-        else:
-            low = middle + 1
+    answers = cdf.size
+    while answers > 1:  # bisection without a branch
+        half = answers // 2
+        low += half * (cdf[low + half - 1] <= u)
+        answers -= half
     return low
 
 
@@ -185,13 +150,23 @@ def pick_platform(u, satisfaction, row, factor, closed, sensitivity, avoid):  # 
 
 
 @rule
+def around(at, low, high):  # type: ignore[no-untyped-def]
+    """Return the position on the shelf of one on a circle that runs on beyond its ends, and the turns it is away."""
+    turn = 0.0
+    if at >= high:
+        at -= high - low
+        turn = 1.0
+    elif at < low:
+        at += high - low
+        turn = -1.0
+    return np.uint64(at), turn  # unsigned, so that the compiler need not look for an index that counts from the end
+
+
+@rule
 def reads(place, at, low, high):  # type: ignore[no-untyped-def]
     """Return the place at a position of a circle that runs on beyond its ends: one turn back below, one on above."""
-    if at < low:
-        return place[at + high - low] - 1.0
-    if at >= high:
-        return place[at - high + low] + 1.0
-    return place[at]
+    position, turn = around(at, low, high)
+    return place[position] + turn
 
 
 @rule
@@ -304,6 +279,12 @@ def favourite(friend, low, high, recommends, tie_offer, tie_weight, position):  
 
 
 @rule
+def log_sum_of(peak, total):  # type: ignore[no-untyped-def]
+    """Return the log-sum of utilities/mu: of the largest and the total of exp(v - largest); -inf without any."""
+    return peak + logarithm(total) if peak > -math.inf else -math.inf
+
+
+@rule
 def log_sum(value, kept):  # type: ignore[no-untyped-def]
     """Turn utilities/mu into weights of the offers considered.
 
@@ -314,385 +295,30 @@ def log_sum(value, kept):  # type: ignore[no-untyped-def]
         peak = max(peak, value[j])
     total = 0.0
     for j in range(kept):
-        value[j] = math.exp(value[j] - peak)
+        value[j] = exponential(value[j] - peak)
         total += value[j]
-    return (peak + math.log(total) if kept > 0 else -math.inf), total
+    return log_sum_of(peak, total), total
 
 
 @rule
 def excess(u, inside, outside):  # type: ignore[no-untyped-def]
     """Return (best offer's utility - the outside option's)/mu: logistic about the difference of log-sums."""
-    if inside == -math.inf:
-        return -math.inf
-    if outside == -math.inf:
-        return math.inf
-    return inside - outside + math.log(u / (1.0 - u))
+    more = inside - outside + logarithm(u / (1.0 - u))
+    return more if inside > -math.inf else -math.inf
 
 
 @rule
-def which(u, value, total, kept):  # type: ignore[no-untyped-def]
-    """Return which of the offers considered is chosen, by its share."""
+def which(u, weight, first, total, kept):  # type: ignore[no-untyped-def]
+    """Return which of the offers considered is chosen, by its share; their weights begin at ``first``."""
     mark = u * total
-    for j in range(kept):
-        mark -= value[j]
-        if mark <= 0.0:
-            return j
-    return kept - 1
+    beyond = 0
+    for j in range(first, first + kept - 1):
+        mark -= weight[j]
+        beyond += mark > 0.0
+    return beyond
 
 
 @rule
 def above_nothing(inside):  # type: ignore[no-untyped-def]
     """Return ln(1 + exp(inside)): the inclusive value of a search beside doing nothing."""
-    if inside > 0.0:
-        return inside + math.log1p(math.exp(-inside))
-    return math.log1p(math.exp(inside))
-
-
-@block_rule
-def visit_block(  # type: ignore[no-untyped-def]
-    block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log,
-    top, top_score, value, gap, known_at, known_seller, u_visits, u_logs,
-):  # fmt: skip
-    """Let one block of customers visit and choose; see `visit_and_choose`. What comes after ``log`` is scratch."""
-    key, status, need_rate, alphas, satisfaction, recommends, tie_offer, tie_weight, indptr, indices = people
-    category_cdf, popular_places, head_share, head_width = taste
-    segment, bucket, buckets, place_of, base, price, rank, seller, row_of, position = shelf
-    mismatch, felt, noise, closed = seen
-    v_customer, v_platform, v_offer, v_distance, v_inclusive, v_surplus, v_count, v_bought = visits_
-    l_platform, l_category, l_place, l_alpha, l_shown, l_utility, _, _, _, _, l_worst, l_reach, l_count = log
-    categories = category_cdf.size
-    outside = rules.outside / rules.mu
-    ties = tie_offer.shape[1]
-    most = rules.shown + ties + 1
-    first_row = block * BLOCK
-    last_row = min(status.size, first_row + BLOCK)
-    for row in range(first_row, last_row):  # a loop of its own, so that it is vectorised
-        u_visits[row - first_row], _, _, u_logs[row - first_row] = draw(seed, VISIT, key[row], week)
-    log_room = l_platform.size // v_count.size
-    log_at = block * log_room
-    log_end = log_at + log_room
-    slot = first_row * each
-    bought = 0
-    for row in range(first_row, last_row):
-        if status[row] != ACTIVE:
-            continue
-        u_elsewhere = 0.0
-        platform = 0
-        if felt.size > 1:
-            _, u_platform, u_elsewhere, _ = draw(seed, VISIT, key[row], week)
-            platform = pick_platform(u_platform, satisfaction, row, felt, closed, rules.platform_sensitivity, -1)
-            if platform < 0:
-                continue
-        elif closed[0]:
-            continue
-        perceived = min(1.0, satisfaction[row, platform] * felt[platform])
-        if not visits(u_visits[row - first_row], visit_rate(need_rate[row], perceived, rules)):
-            continue
-        u_category, u_head, u_place, u_spread = draw(seed, NEED, key[row], week)
-        category = need_category(u_category, category_cdf)
-        place = need_place(u_head, u_place, u_spread, popular_places, head_share, head_width)
-        alpha = alphas[row]
-        known = 0
-        while known < ties and tie_offer[row, known] >= 0:
-            known_at[known] = position[tie_offer[row, known]]
-            known_seller[known] = offer_seller[tie_offer[row, known]]
-            known += 1
-        degree = indptr[row + 1] - indptr[row]
-        decision = SEARCH
-        for _ in range(each):
-            u_noise, u_friend, u_buy, u_which = draw(seed, decision, key[row], week)
-            circle = platform * categories + category
-            low = segment[circle]
-            high = segment[circle + 1]
-            heard = place
-            if noise[platform] > 0.0:
-                heard = wrap(place + noise[platform] * UNIFORM_WIDTH * (u_noise - 0.5))
-            kept = 0
-            reach = math.inf
-            advised = -1
-            if high > low:
-                right = first_after(place_of, bucket, buckets, circle, high, heard)
-                kept, reach = find_shown(place_of, rank, low, high, right, heard, rules.candidates, rules.shown,
-                                         rules.relevance * rules.tau, top, top_score)  # fmt: skip
-            listed = kept
-            for k in range(known):
-                if low <= known_at[k] < high:
-                    kept = add(known_at[k], kept, top)
-            if degree > 0 and u_friend < rules.recommendation_rate:
-                friend = indices[indptr[row] + int(u_friend / rules.recommendation_rate * degree)]
-                advised = favourite(friend, low, high, recommends, tie_offer, tie_weight, position)
-                if advised >= 0:
-                    kept = add(advised, kept, top)
-            peak = -math.inf
-            for j in range(kept):
-                at = top[j]
-                gap[j] = circle_distance(place, place_of[at])
-                worth = utility(base[at], price[at], gap[j], alpha, rules.tau * mismatch[platform])
-                for k in range(known):
-                    if known_seller[k] == seller[at]:
-                        worth += rules.tie_bonus * tie_weight[row, k]
-                        break
-                if at == advised:
-                    worth += rules.friend_bonus
-                value[j] = worth / rules.mu
-                peak = max(peak, value[j])
-            if log_at < log_end and (log_share >= 1.0 or u_logs[row - first_row] < log_share):
-                l_platform[log_at] = platform
-                l_category[log_at] = category
-                l_place[log_at] = place
-                l_alpha[log_at] = alpha
-                l_worst[log_at] = top_score[listed - 1] if listed == rules.shown else -math.inf
-                l_reach[log_at] = reach
-                for j in range(most):
-                    l_shown[log_at, j] = row_of[top[j]] if j < kept else -1
-                    l_utility[log_at, j] = value[j] if j < kept else 0.0
-                log_at += 1
-            total = 0.0
-            for j in range(kept):
-                value[j] = math.exp(value[j] - peak)
-                total += value[j]
-            inside = peak + math.log(total) if kept > 0 else -math.inf
-            margin = excess(u_buy, inside, outside)
-            v_customer[slot] = row
-            v_platform[slot] = platform
-            v_inclusive[slot] = above_nothing(inside)
-            if margin > 0.0:
-                j = which(u_which, value, total, kept)
-                v_offer[slot] = row_of[top[j]]
-                v_distance[slot] = gap[j]
-                v_surplus[slot] = rules.mu * margin * level[category] / alpha
-                bought += 1
-                slot += 1
-                break
-            v_offer[slot] = -1
-            v_distance[slot] = 0.0
-            v_surplus[slot] = 0.0
-            slot += 1
-            if each > 1:
-                platform = pick_platform(
-                    u_elsewhere, satisfaction, row, felt, closed, rules.platform_sensitivity, platform
-                )
-                if platform < 0:
-                    break
-                decision = ELSEWHERE
-    v_count[block] = slot - first_row * each
-    v_bought[block] = bought
-    l_count[block] = log_at - block * log_room
-
-
-@block_loop
-def visit_and_choose(  # type: ignore[no-untyped-def]
-    first_block, last_block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf,
-    seen, visits_, log,
-):  # fmt: skip
-    """Let every active customer decide whether to visit, where, and what to buy. Fills ``visits_`` and ``log``.
-
-    Parameters
-    ----------
-    each : int
-        Searches a customer may make in a week: 2 where a failed search goes on elsewhere.
-    log_share : float
-        Share of searches to log. Each block of customers has its part of the log's room.
-    """
-    ties = people.tie_offer.shape[1]
-    most = rules.shown + ties + 1
-    gap = np.empty(most)
-    known_at = np.empty(ties, np.int64)
-    known_seller = np.empty(ties, np.int64)
-    top = np.empty(most, np.int64)
-    top_score = np.empty(most)
-    u_logs = np.empty(BLOCK)
-    u_visits = np.empty(BLOCK)
-    value = np.empty(most)
-    for block in range(first_block, last_block):
-        visit_block(
-            block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log,
-            top, top_score, value, gap, known_at, known_seller, u_visits, u_logs,
-        )  # fmt: skip
-
-@block_rule
-def join_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
-    """Do the work of `close_log`."""
-    room = log.platform.size // log.filled.size
-    written = 0
-    most = log.shown.shape[1]
-    for block in range(log.filled.size):
-        for at in range(block * room, block * room + log.filled[block]):
-            out.platform[written] = log.platform[at]
-            out.category[written] = log.category[at]
-            out.place[written] = log.place[at]
-            out.alpha[written] = log.alpha[at]
-            out.worst_rank[written] = log.worst_rank[at]
-            out.reach[written] = log.reach[at]
-            peak = -math.inf
-            for j in range(most):
-                out.shown[written, j] = log.shown[at, j]
-                out.utility[written, j] = log.utility[at, j]
-                out.share[written, j] = 0.0
-                if log.shown[at, j] >= 0:
-                    peak = max(peak, log.utility[at, j])
-            total = 0.0
-            for j in range(most):
-                if log.shown[at, j] >= 0:
-                    total += math.exp(log.utility[at, j] - peak)
-            inside = peak + math.log(total) if total > 0.0 else -math.inf
-            out.inclusive[written] = above_nothing(inside)
-            top = max(peak, outside)
-            whole = total * math.exp(peak - top) + math.exp(outside - top) if top > -math.inf else 0.0
-            out.log_total[written] = top + math.log(whole) if whole > 0.0 else -math.inf
-            for j in range(most):
-                if log.shown[at, j] >= 0:  # by weights, not by logs, so that shares add up to 1 at any utility
-                    out.share[written, j] = math.exp(log.utility[at, j] - top) / whole
-            out.worst_share[written] = out.share[written, room_shown - 1]
-            written += 1
-    return written
-
-
-@loop
-def close_log(log, out, outside, room_shown):  # type: ignore[no-untyped-def]
-    """Bring the blocks' parts of a log together in ``out`` and add what follows from utilities. Returns how many."""
-    return join_log(log, out, outside, room_shown)
-
-
-@block_rule
-def read_needs(  # type: ignore[no-untyped-def]
-    platform, category, place, alpha, shelf, days, rules, categories, out, top, top_score, value
-):
-    """Read one platform's shelf; see `read_panel`. What comes after ``out`` is scratch."""
-    segment, bucket, buckets, place_of, base, price_of, rank, _, row_of, _ = shelf
-    most = rules.shown
-    served = 0
-    price = 0.0
-    distance = 0.0
-    wait = 0.0
-    inclusive = 0.0
-    for need in range(category.size):
-        circle = platform * categories + category[need]
-        low, high = segment[circle], segment[circle + 1]
-        if high == low:
-            distance += 0.5
-            continue
-        right = first_after(place_of, bucket, buckets, circle, high, place[need])
-        kept, _ = find_shown(place_of, rank, low, high, right, place[need], rules.candidates, most,
-                             rules.relevance * rules.tau, top, top_score)  # fmt: skip
-        mean_gap = 0.0
-        mean_days = 0.0
-        for j in range(kept):
-            gap = circle_distance(place[need], place_of[top[j]])
-            worth = utility(base[top[j]], price_of[top[j]], gap, alpha, rules.tau)
-            value[j] = worth / rules.mu
-            mean_gap += gap
-            mean_days += days[row_of[top[j]]]
-        inside, total = log_sum(value, kept)
-        inclusive += above_nothing(inside)
-        mean_price = 0.0
-        for j in range(kept):
-            mean_price += value[j] / total * price_of[top[j]]
-        price += mean_price
-        distance += mean_gap / kept
-        wait += mean_days / kept
-        served += 1
-    out[0] = price / served if served > 0 else math.nan
-    out[1] = distance / category.size
-    out[2] = wait / served if served > 0 else math.nan
-    out[3] = inclusive / category.size
-
-
-@loop
-def read_panel(category, place, alpha, shelf, days, rules, categories, out):  # type: ignore[no-untyped-def]
-    """Read the shelf of every platform with a fixed basket of needs, without search noise.
-
-    Fills ``out`` (platforms, 4) with the mean over needs of the expected price (relative to the price level, given a
-    choice), of the distance and the promised days of what is shown, and of the inclusive value. A need that nothing
-    is shown for lies half a circle away; it is left out of price and days. NaN where no need is served.
-    """
-    top = np.empty(rules.shown, np.int64)
-    top_score = np.empty(rules.shown)
-    value = np.empty(rules.shown)
-    for platform in range(out.shape[0]):
-        read_needs(
-            platform, category, place, alpha, shelf, days, rules, categories, out[platform], top, top_score, value
-        )
-
-
-@loop
-def fill_shelf(  # type: ignore[no-untyped-def]
-    order, stock, to_order, visible, platform, category, place, price, base, rank, seller, level,
-    categories, shelf,
-):  # fmt: skip
-    """Lay out the offers in stock and visible, given in ``order`` of (platform, category, place). Returns how many."""
-    at = 0
-    circle = 0
-    shelf.position[:] = -1
-    shelf.segment[0] = 0
-    next_bucket = 0
-    buckets = shelf.buckets
-    for k in range(order.size):
-        row = order[k]
-        if not visible[row] or not (to_order or stock[row] > 0):
-            continue
-        mine = platform[row] * categories + category[row]
-        while circle < mine:
-            circle += 1
-            shelf.segment[circle] = at
-        last_bucket = mine * buckets + int(place[row] * buckets)
-        while next_bucket <= last_bucket:
-            shelf.bucket[next_bucket] = at
-            next_bucket += 1
-        shelf.place[at] = place[row]
-        shelf.base[at] = base[row]
-        shelf.price[at] = price[row] / level[category[row]]
-        shelf.rank[at] = rank[row]
-        shelf.seller[at] = seller[row]
-        shelf.row[at] = row
-        shelf.position[row] = at
-        at += 1
-    while circle < shelf.segment.size - 1:
-        circle += 1
-        shelf.segment[circle] = at
-    while next_bucket < shelf.bucket.size:
-        shelf.bucket[next_bucket] = at
-        next_bucket += 1
-    return at
-
-
-def empty_shelf(offers: int, circles: int) -> Shelf:
-    """Room for a shelf of at most ``offers`` rows on ``circles`` circles, with about one offer a bucket."""
-    buckets = 1 << max(0, (max(1, offers // circles) - 1).bit_length())
-    return Shelf(
-        np.zeros(circles + 1, np.int64),
-        np.zeros(circles * buckets + 1, np.int32),
-        buckets,
-        np.empty(offers),
-        np.empty(offers),
-        np.empty(offers),
-        np.empty(offers),
-        np.empty(offers, np.int32),
-        np.empty(offers, np.int32),
-        np.empty(offers, np.int32),
-    )
-
-
-def empty_log(searches: int, most: int, blocks: int) -> Log:
-    """Room for a log of ``searches`` searches that each consider at most ``most`` offers."""
-    wide = (searches, most)
-    return Log(
-        np.empty(searches, np.int8),
-        np.empty(searches, np.int32),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(wide, np.int32),
-        np.empty(wide),
-        np.empty(wide),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.zeros(blocks, np.int64),
-    )
-
-
-def first_rows(log: Log, count: int) -> Log:
-    """The part of a log that was written this week."""
-    return log._replace(**{name: part[:count] for name, part in log._asdict().items()})
+    return max(0.0, inside) + logarithm_beside_one(exponential(-abs(inside)))

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import BROWSE, DISRUPTION, MARKET, VISIBLE, child_keys, draws
+from agents.chance import BROWSE, DISRUPTION, draw
 from agents.customer import ACTIVE
 from agents.offer import OWN, PLATFORM
 from agents.policies import CAPABILITIES
-from agents.seller import reputation
-from marketplace import adoption, entrants, fulfilment, indicators, operations, search, selling
+from marketplace import (
+    adoption,
+    entrants,
+    fulfilment,
+    indicators,
+    operations,
+    order_record,
+    panel,
+    repricing,
+    sales,
+    search,
+    search_log,
+    selling,
+    shelf,
+    stocking,
+    visiting,
+)
 from marketplace import experience as experiences
-from marketplace.ledger import mean
+from marketplace.ledger import mean, total
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from marketplace.model import MarketplaceModel
 
 Floats = npt.NDArray[np.float64]
@@ -44,12 +57,10 @@ def begin(model: MarketplaceModel) -> None:
 
 def prepare(model: MarketplaceModel) -> None:
     """Before week 1: draw the fixed basket of needs, and read the launch utility that scores refer to."""
-    panel = model.scenario.search.panel
-    u = draws(model.seed, MARKET, child_keys(0, np.full(panel, 1), np.arange(panel)))
-    model.panel_category, model.panel_place = search.places_of(u, model.taste)
+    panel.draw_panel(model)
     perceive_capabilities(model)
-    lay_shelf(model)
-    model.reference = read_panel(model)[:, 3] - model.scenario.experience.reference_gap
+    shelf.lay_shelf(model)
+    model.reference = panel.read_shelf(model)[:, 3] - model.scenario.experience.reference_gap
     for valve in model.flywheel.values():
         valve.reset()
     customers = model.customers.columns
@@ -80,10 +91,11 @@ def adopt(model: MarketplaceModel) -> None:
         adoption.per_neighbour(settings.referral, degree), well_mixed, recommending,
         scenario.experience.win_back, scenario.experience.launch_satisfaction, joined,
     )  # fmt: skip
-    model.joined_now = joined.sum(axis=0)
-    model.adopters += int(model.joined_now[:5].sum())
-    model.referred = int(model.joined_now[4])
-    model.active_customers += int(model.joined_now.sum())
+    model.joined_now = np.add.reduce(joined)
+    *joiners, returned = model.joined_now.tolist()
+    model.adopters += sum(joiners)
+    model.referred = joiners[4]
+    model.active_customers += sum(joiners) + returned
 
 
 # -- 2. visit and choose -----------------------------------------------------------------------------------------
@@ -91,98 +103,17 @@ def adopt(model: MarketplaceModel) -> None:
 
 def perceive_capabilities(model: MarketplaceModel) -> None:
     """Let customers meet the capabilities of delivery, service and data, through their valve."""
-    scenario, level = model.scenario, model.capability_levels()
-    model.capability = level.copy()
+    scenario, level, gain = model.scenario, model.capability_levels(), model.capability_gain
+    model.capability = level
     facing = level[:, CUSTOMER_FACING]
     valve = model.flywheel["capabilities->experience"]
-    valve.perceive(facing.mean(axis=1), model.week)
+    valve.perceive(np.add.reduce(facing, axis=1) / len(CUSTOMER_FACING), model.week)
     seen = np.minimum(1.0, facing * valve.factor[:, None])
-    gain = np.array([(p.delivery_gain, p.spread_gain, p.data_gain) for p in scenario.platforms])
     delivery, service, data = seen.T
     model.median_days = scenario.fulfilment.delivery_days * (1.0 - gain[:, 0] * delivery)
     model.spread = scenario.fulfilment.delivery_spread * (1.0 - gain[:, 1] * delivery)
     model.error_share = 1.0 - gain[:, 2] * data
     model.kept_share = 1.0 - scenario.experience.service_recovery * service
-
-
-def lay_shelf(model: MarketplaceModel) -> None:
-    """Lay out the week's shelf, read it with the fixed basket, and let the valves on it act."""
-    scenario, offers = model.scenario, model.offers
-    c = offers.columns
-    c.promised_days[:] = model.promised_days(c.mode, c.platform)
-    base, rank = utilities(model)
-    count = model.platforms.size
-    shelf = search.empty_shelf(len(offers), count * scenario.market.categories)
-    shelf = shelf._replace(position=np.empty(max(1, offers.size), np.int32))
-    laid = search.fill_shelf(
-        offers.order, c.stock, model.to_order, visible(model), c.platform, c.category, c.place, c.price, base, rank,
-        c.seller, model.level, scenario.market.categories, shelf,
-    )  # fmt: skip
-    model.shelf = shelf._replace(
-        place=shelf.place[:laid], base=shelf.base[:laid], price=shelf.price[:laid], rank=shelf.rank[:laid],
-        seller=shelf.seller[:laid], row=shelf.row[:laid],
-    )  # fmt: skip
-    model.panel_now = read_panel(model)
-    week, wheel = model.week, model.flywheel
-    wheel["price->experience"].perceive(model.panel_now[:, 0], week)
-    wheel["selection->experience"].perceive(model.panel_now[:, 1], week)
-    wheel["delivery->experience"].perceive(model.panel_now[:, 2], week)
-    bend_shelf(model)
-
-
-def utilities(model: MarketplaceModel) -> tuple[Floats, Floats]:
-    """Return utility but for price and mismatch, and rank but for relevance, of every row of offers."""
-    scenario, c, s, p = model.scenario, model.offers.columns, model.sellers.columns, model.platforms.columns
-    weight, prior = scenario.experience.reputation_weight, scenario.experience.reputation_prior
-    known = reputation(
-        np.concatenate((s.stars, p.stars)), np.concatenate((s.reviews, p.reviews)), weight, prior
-    )
-    who = np.where(c.seller >= 0, c.seller, model.sellers.size - 1 - c.seller)
-    standing = scenario.choice.rho * known[who]
-    base = c.quality - scenario.choice.delta * c.promised_days + standing
-    settings = scenario.search
-    rank = settings.reputation * standing - settings.price * scenario.choice.alpha * c.price / model.level[c.category]
-    bids = np.concatenate((s.ad_bid, np.zeros(model.platforms.size)))
-    rank = rank + np.where(c.seller < 0, settings.own_brand_boost, settings.bids * bids[who])
-    return base, rank
-
-
-def visible(model: MarketplaceModel) -> npt.NDArray[np.bool_]:
-    """Which offers search may see: all, or the share of third-party offers that sellers->selection lets through."""
-    c = model.offers.columns
-    third = model.offers.third_party
-    seen = np.ones(model.offers.size, np.bool_)
-    seen[third] = model.opens[c.platform[third]] <= max(model.week, 1)  # listed, but not for sale before its date
-    stocked = third[seen[third] & (model.to_order | (c.stock[third] > 0))]
-    count = np.bincount(c.platform[stocked], minlength=model.platforms.size).astype(np.float64)
-    valve = model.flywheel["sellers->selection"]
-    valve.perceive(count, model.week)
-    if valve.bends:
-        valve.hold_below(count)  # offers can be hidden, not made up
-        u = draws(model.seed, VISIBLE, c.key[third])[:, 0]
-        seen[third] &= u < valve.factor[c.platform[third]]
-    return seen
-
-
-def read_panel(model: MarketplaceModel) -> Floats:
-    """Read the shelf with the fixed basket; (platforms, 4): price index, distance, promised days, inclusive value."""
-    out = np.empty((model.platforms.size, 4))
-    search.read_panel(
-        model.panel_category, model.panel_place, model.scenario.choice.alpha, model.shelf,
-        model.offers.columns.promised_days, model.rules, model.scenario.market.categories, out,
-    )  # fmt: skip
-    return out
-
-
-def bend_shelf(model: MarketplaceModel) -> None:
-    """Let prices and promised days be perceived through their valves; nothing to do where both are open."""
-    price, days = model.flywheel["price->experience"], model.flywheel["delivery->experience"]
-    shelf, c = model.shelf, model.offers.columns
-    if price.bends:
-        shelf.price[:] *= price.factor[c.platform[shelf.row]]
-    if days.bends:
-        platform = c.platform[shelf.row]
-        shelf.base[:] -= model.scenario.choice.delta * c.promised_days[shelf.row] * (days.factor[platform] - 1.0)
 
 
 def people_of(model: MarketplaceModel) -> search.People:
@@ -196,7 +127,7 @@ def people_of(model: MarketplaceModel) -> search.People:
 
 def visit_and_choose(model: MarketplaceModel) -> None:
     """Needs arise; customers pick a platform, search, and choose one offer or none. Some searches are logged."""
-    lay_shelf(model)
+    shelf.lay_shelf(model)
     scenario, wheel, books = model.scenario, model.flywheel, model.books
     seen = search.Perception(
         wheel["selection->experience"].factor,
@@ -207,15 +138,16 @@ def visit_and_choose(model: MarketplaceModel) -> None:
     people, seller, seed = people_of(model), model.offers.columns.seller, np.uint64(model.seed)
     expected = max(1.0, model.searches_last_week)
     log_share = min(1.0, scenario.search.sample / expected)
-    search.visit_and_choose(
+    visiting.visit_and_choose(
         model.visits.filled.size, seed, model.week, model.searches_each, log_share, model.rules, seller, model.level,
         people, model.taste, model.shelf, seen, model.visits, model.raw_log,
     )  # fmt: skip
-    logged = search.close_log(
+    logged = search_log.close_log(
         model.raw_log, model.whole_log, model.rules.outside / model.rules.mu, model.rules.shown
     )
-    model.log = search.first_rows(model.whole_log, logged)
-    model.searches_last_week = float(model.visits.filled.sum())
+    model.log = search_log.first_rows(model.whole_log, logged)
+    model.searches_last_week = total(model.visits.filled)
+    model.expected_surplus = search_log.expected_surplus(model)
     count_visits(model)
     p = model.platforms.columns
     p.demand[:] = operations.SMOOTHING * p.demand + (1.0 - operations.SMOOTHING) * books.searches
@@ -230,17 +162,20 @@ def count_visits(model: MarketplaceModel) -> None:
 
     books, count = model.books, model.platforms.size
     if count == 1:
-        books.searches[0] = model.visits.filled.sum()
-        books.failed[0] = books.searches[0] - model.visits.bought.sum()
+        books.searches[0] = model.searches_last_week
+        books.failed[0] = model.searches_last_week - total(model.visits.bought)
     else:
         slots = used_slots(model)
         platform, failed = model.visits.platform[slots], model.visits.offer[slots] < 0
         books.searches[:] = np.bincount(platform, minlength=count)
         books.failed[:] = np.bincount(platform, failed, count)
-    mean = model.scenario.customers.browsing * books.searches
-    u = draws(model.seed, BROWSE, model.platforms.columns.key, model.week)[:, 0]
-    browsing = np.where(mean > 0.0, np.ceil(pdtrik(u, np.maximum(mean, 1e-300))), 0.0)
-    books.visits[:] = books.searches + np.maximum(browsing, 0.0)
+    books.visits[:] = books.searches
+    seed, key = np.uint64(model.seed), model.platforms.columns.key
+    for m, searches in enumerate(books.searches.tolist()):
+        mean = model.scenario.customers.browsing * searches
+        if mean > 0.0:
+            u, _, _, _ = draw(seed, BROWSE, key[m], model.week)
+            books.visits[m] += max(0.0, float(np.ceil(pdtrik(u, mean))))
 
 
 def used_slots(model: MarketplaceModel) -> npt.NDArray[np.int64]:
@@ -261,49 +196,44 @@ def fulfil(model: MarketplaceModel) -> None:
     model.week_orders, model.tally = orders, tally
     model.price_paid = c.price[orders.offer]
     if model.to_order:
-        selling.procure_to_order(model, np.bincount(orders.offer, minlength=model.offers.size))
-    fulfilment.meet_stock(
+        stocking.procure_to_order(model, np.bincount(orders.offer, minlength=model.offers.size))
+    model.ledger.goods["sold"] += fulfilment.meet_stock(
         seed, model.week, key, orders.customer, orders.offer, orders.outcome, c.stock, tally.demanded, tally.sold
     )
-    model.ledger.goods["sold"] += int(tally.sold.sum())
-    median, spread, quality = delivery_terms(model)
+    median, spread = delivery_terms(model)
     fulfilment.deliver(
-        -(-orders.offer.size // search.BLOCK), seed, model.week, key, orders, median, c.promised_days, spread,
-        quality, model.rules,
+        -(-orders.offer.size // search.BLOCK), seed, model.week, key, orders, c.platform, c.mode, c.quality,
+        c.promised_days, median, spread, model.scenario.sellers.quality, model.rules,
     )  # fmt: skip
-    fulfilment.tally_returns(orders.offer, orders.outcome, orders.returned, tally.returned)
-    count_deliveries(model)
-    selling.take_back(model, tally)
+    stocking.take_back(model, tally, count_orders(model))
 
 
-def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats, Floats]:
-    """Return median days (disruptions included), sd of log days and quality less the mean, of every row of offers."""
-    rules, c = model.scenario.fulfilment, model.offers.columns
-    u = draws(model.seed, DISRUPTION, model.platforms.columns.key, model.week)
-    median = np.where(u[:, :2] < rules.disruption_rate, rules.disruption_days, 1.0)
-    median[:, OWN] *= rules.own_delivery_days
-    median[:, PLATFORM] *= model.median_days
-    spread = np.full(median.shape, rules.delivery_spread)
+def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats]:
+    """Return median days (disruptions included) and sd of log days, (platforms, modes) each."""
+    rules, count = model.scenario.fulfilment, model.platforms.size
+    seed, key = np.uint64(model.seed), model.platforms.columns.key
+    median, spread = np.empty((count, 2)), np.full((count, 2), rules.delivery_spread)
+    for m in range(count):
+        u_own, u_platform, _, _ = draw(seed, DISRUPTION, key[m], model.week)
+        median[m, OWN] = rules.own_delivery_days * (rules.disruption_days if u_own < rules.disruption_rate else 1.0)
+        median[m, PLATFORM] = model.median_days[m]
+        median[m, PLATFORM] *= rules.disruption_days if u_platform < rules.disruption_rate else 1.0
     spread[:, PLATFORM] = model.spread
-    path = 2 * c.platform + c.mode
-    return median.ravel()[path], spread.ravel()[path], c.quality - model.scenario.sellers.quality
+    return median, spread
 
 
-def count_deliveries(model: MarketplaceModel) -> None:
-    """Count demanded, delivered, late and returned orders, days and consumer surplus."""
-    orders, books, count = model.week_orders, model.books, model.platforms.size
-    platform = model.offers.columns.platform[orders.offer]
-    delivered = orders.outcome == fulfilment.DELIVERED
-    books.demanded[:] = np.bincount(platform, minlength=count)
-    books.delivered[:] = np.bincount(platform, delivered, count)
-    books.late[:] = np.bincount(platform, orders.late, count)
-    books.returned[:] = np.bincount(platform, orders.returned, count)
-    books.days[:] = np.bincount(platform, orders.days * delivered, count)
-    kept = delivered & (orders.returned == 0)
-    if model.rules.outside == -math.inf:
-        model.consumer_surplus = math.nan
-    else:
-        model.consumer_surplus = float(np.sum((orders.surplus + unbent(model))[kept]))
+def count_orders(model: MarketplaceModel) -> int:
+    """Count the week's orders by outcome, days and consumer surplus. Returns the units that came back."""
+    orders, books = model.week_orders, model.books
+    stays = np.empty(orders.offer.size, np.bool_)
+    came_back = fulfilment.count_orders(
+        orders, model.offers.columns.platform, model.tally.returned, books.demanded, books.delivered, books.late,
+        books.returned, books.days, stays,
+    )  # fmt: skip
+    model.consumer_surplus = math.nan
+    if model.rules.outside > -math.inf:
+        model.consumer_surplus = total((orders.surplus + unbent(model))[stays])
+    return int(came_back)
 
 
 def unbent(model: MarketplaceModel) -> Floats | float:
@@ -336,14 +266,15 @@ def experience(model: MarketplaceModel) -> None:
         c.tie_offer,
         c.tie_weight, c.orders, c.last_order, c.quarters, repeats,
     )  # fmt: skip
-    model.repeats = int(repeats.sum())
+    model.repeats = int(total(repeats))
     review(model)
     counts = np.zeros((blocks, 4), np.int64)
     recommend(model, counts, keep_all=False)
-    model.lapse_counts = counts.sum(axis=0)
+    model.lapse_counts = np.add.reduce(counts)
     model.active_customers = int(model.lapse_counts[3])
-    churn = model.lapse_counts[0] / max(1, model.lapse_counts[0] + model.active_customers)
-    model.smoothed_churn += (float(churn) - model.smoothed_churn) / selling.YEAR
+    lapsed = int(model.lapse_counts[0])
+    churn = lapsed / max(1, lapsed + model.active_customers)
+    model.smoothed_churn += (churn - model.smoothed_churn) / selling.YEAR
     model.retention = math.nan
     if model.week % selling.QUARTER == 0:
         before = (c.quarters & 2) > 0
@@ -353,18 +284,17 @@ def experience(model: MarketplaceModel) -> None:
 
 def review(model: MarketplaceModel) -> None:
     """Reviews are left, and become the reputation of sellers and of own retail."""
-    orders, s, p, c = model.week_orders, model.sellers.columns, model.platforms.columns, model.offers.columns
-    model.stars_given = np.zeros(orders.offer.size, np.int8)
-    expected = c.promised_days / (model.scenario.fulfilment.promise or 1.0)
-    seen = model.flywheel["delivery->experience"].factor[c.platform]
-    experiences.review(
-        np.uint64(model.seed), model.week, model.customers.columns.key, orders.customer, orders.offer, orders.outcome,
-        orders.late, orders.days * seen[orders.offer], expected * seen, model.rules,
-        c.quality - model.scenario.sellers.quality, c.seller, s.stars, s.reviews, p.stars, p.reviews,
-        model.stars_given,
+    orders, s, p, c, scenario = (
+        model.week_orders, model.sellers.columns, model.platforms.columns, model.offers.columns, model.scenario,
     )  # fmt: skip
-    given = model.stars_given[model.stars_given > 0]
-    model.mean_stars = mean(given) if given.size else math.nan
+    model.stars_given = np.zeros(orders.offer.size, np.int8)
+    stars, reviews = experiences.review(
+        np.uint64(model.seed), model.week, model.customers.columns.key, orders.customer, orders.offer, orders.outcome,
+        orders.late, orders.days, c.promised_days, scenario.fulfilment.promise or 1.0, c.platform,
+        model.flywheel["delivery->experience"].factor, model.rules, c.quality, scenario.sellers.quality, c.seller,
+        s.stars, s.reviews, p.stars, p.reviews, model.stars_given,
+    )  # fmt: skip
+    model.mean_stars = stars / reviews if reviews else math.nan
 
 
 def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_all: bool) -> None:
@@ -377,9 +307,9 @@ def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_al
         len(counts), np.uint64(model.seed), model.week, c.key, c.status, c.satisfaction, c.leniency, c.recommends,
         wheel["experience->visits"].factor * living, wheel["experience->adoption"].factor * living, rules, counts, sums,
     )  # fmt: skip
-    active = int(counts[:, 3].sum())
+    active = int(total(counts[:, 3]))
     if active:
-        model.mean_satisfaction = sums.sum(axis=0) / active
+        model.mean_satisfaction = np.add.reduce(sums) / active
 
 
 # -- 5. sellers --------------------------------------------------------------------------------------------------
@@ -387,15 +317,14 @@ def recommend(model: MarketplaceModel, counts: npt.NDArray[np.int64], *, keep_al
 
 def sellers_act(model: MarketplaceModel) -> None:
     """Books, prices, stock, who ships, where to list, exit; then entrants weigh the market and come in."""
-    model.sales = selling.sales_of(model, model.tally)
-    selling.settle(model, model.sales)
-    operations.settle_retail(model, model.sales)
-    keep_orders(model)
-    selling.age(model)
+    sales.settle(model, model.tally)
+    operations.count_retail(model)
+    order_record.keep_orders(model)
+    stocking.age(model)
     selling.pay_running_costs(model)
-    model.seller_surplus = float(model.sellers.columns.profit.sum())
-    selling.reprice(model)
-    selling.restock(model, model.tally)
+    model.seller_surplus = total(model.sellers.columns.profit)
+    repricing.reprice(model)
+    stocking.restock(model, model.tally)
     selling.choose_modes(model)
     selling.relist(model)
     model.exits = selling.leave(model)
@@ -411,7 +340,7 @@ def platforms_act(model: MarketplaceModel) -> None:
     operations.close_books(model)
     operations.spend_surplus(model)
     operations.set_prices_and_fees(model)
-    per_customer = float(model.books.margin.sum()) / max(1, model.active_customers)
+    per_customer = total(model.books.margin) / max(1, model.active_customers)
     model.margin_per_customer += (per_customer - model.margin_per_customer) / selling.YEAR
 
 
@@ -421,55 +350,6 @@ def platforms_act(model: MarketplaceModel) -> None:
 def measure(model: MarketplaceModel) -> None:
     """One row of indicators; the flywheel's link values."""
     model.record(indicators.measure(model))
-
-
-def keep_orders(model: MarketplaceModel) -> None:
-    """Keep the week's orders where the scenario records them."""
-    if not model.scenario.run.record_orders or model.week_orders.offer.size == 0:
-        return
-    orders, c = model.week_orders, model.offers.columns
-    rows = orders.offer
-    seller = c.seller[rows].astype(np.int64)
-    ids = model.sellers.columns.unique_id
-    model._orders.append({
-        "week": np.full(rows.size, model.week, np.int32),
-        "customer": model.customers.columns.unique_id[orders.customer],
-        "seller": np.where(seller >= 0, ids[np.maximum(seller, 0)] if ids.size else -1, seller),
-        "platform": c.platform[rows],
-        "category": c.category[rows],
-        "offer": rows.astype(np.int64),
-        "units": (orders.outcome == fulfilment.DELIVERED).astype(np.int32),
-        "price": model.price_paid,
-        "fulfilment": c.mode[rows],
-        "promised_days": c.promised_days[rows],
-        "delivery_days": np.where(orders.outcome == fulfilment.DELIVERED, orders.days, math.nan),
-        "late": orders.late.astype(np.bool_),
-        "returned": orders.returned.astype(np.bool_),
-        "stars": model.stars_given.copy(),
-    })  # fmt: skip
-
-
-def order_table(model: MarketplaceModel, weeks: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row per order placed; units is 0 where it met no stock, stars are missing without a review.
-
-    Raises
-    ------
-    ValueError
-        If the scenario does not record orders.
-    """
-    import pandas as pd
-
-    if not model.scenario.run.record_orders:
-        raise ValueError("orders() needs run.record_orders = true in the scenario; it is false.")
-    names = ("week", "customer", "seller", "platform", "category", "offer", "units", "price", "fulfilment",
-             "promised_days", "delivery_days", "late", "returned", "stars")  # fmt: skip
-    columns = {n: np.concatenate([w[n] for w in weeks]) if weeks else np.empty(0) for n in names}
-    frame = pd.DataFrame(columns)
-    frame["platform"] = pd.Categorical.from_codes(frame["platform"].astype(int), model.platform_names)
-    frame["fulfilment"] = pd.Categorical.from_codes(frame["fulfilment"].astype(int), ["own", "platform"])
-    frame["stars"] = frame["stars"].astype("Int8").mask(frame["stars"] == 0)
-    frame.insert(0, "order_id", np.arange(len(frame)))
-    return frame
 
 
 assert OWN == 0 and PLATFORM == 1  # the tables of delivery terms are indexed by mode

@@ -156,6 +156,8 @@ def check_lever(lever: str) -> str:
 
 
 def _amount(what: str, amount: Any) -> float:
+    if type(amount) is float and 0.0 <= amount < math.inf:  # nearly always
+        return amount
     try:
         value = float(amount) if isinstance(amount, Real) and not isinstance(amount, bool) else math.nan
     except OverflowError:

@@ -128,7 +128,7 @@ class SellerPricing(ABC):
     def bounded(self, view: PricingView, prices: Floats) -> Floats:
         """Return prices brought between break-even and the highest mark-up over it, float64[n], currency."""
         floor = view.break_even
-        return np.clip(prices, floor, (1.0 + self.settings.markup_cap) * floor)
+        return np.minimum(np.maximum(prices, floor), (1.0 + self.settings.markup_cap) * floor)
 
 
 def pricing_named(name: str) -> type[SellerPricing]:

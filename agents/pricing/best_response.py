@@ -41,7 +41,7 @@ def logit_markup(markup: Floats, share: Floats, alpha: Floats, mu: float) -> Flo
     from scipy.special import logit, wrightomega
 
     sensitivity = alpha / mu
-    odds = logit(np.clip(share, 0.0, HIGHEST_SHARE))
+    odds = logit(np.minimum(np.maximum(share, 0.0), HIGHEST_SHARE))
     best: Floats = (1.0 + wrightomega(sensitivity * markup - 1.0 + odds)) / sensitivity
     return best
 
@@ -63,18 +63,21 @@ class BestResponse(SellerPricing):
     def prices(self, view: PricingView) -> Floats:
         """Return prices moved towards break-even plus the best mark-up."""
         known = (view.seen > 0) & (view.alpha > 0.0) & np.isfinite(view.alpha) & np.isfinite(view.own_share)
-        best = np.zeros_like(view.own_share)
-        best[known] = logit_markup(
-            self._mean_markup(view)[known], view.own_share[known], view.alpha[known], view.mu
+        break_even = view.break_even
+        best = logit_markup(
+            self._mean_markup(view, break_even),
+            np.where(known, view.own_share, 0.0),
+            np.where(known, view.alpha, 1.0),  # whatever it says of an unknown group is not used
+            view.mu,
         )
-        target = np.where(known[view.group], view.break_even + best[view.group], view.price)
+        target = np.where(known[view.group], break_even + best[view.group], view.price)
         return self.bounded(view, view.price + self.settings.damping * (target - view.price))
 
     @staticmethod
-    def _mean_markup(view: PricingView) -> Floats:
+    def _mean_markup(view: PricingView, break_even: Floats) -> Floats:
         """Return the mean mark-up over break-even of each group's offers, float64[G], currency."""
         groups = len(view.own_share)
         offers = np.bincount(view.group, minlength=groups)
-        total = np.bincount(view.group, weights=view.price - view.break_even, minlength=groups)
+        total = np.bincount(view.group, weights=view.price - break_even, minlength=groups)
         mean: Floats = total / np.maximum(offers, 1)
         return mean

@@ -1,4 +1,5 @@
 /* Phase 2: one customer picks a platform, searches its shelf and chooses one offer or none (marketplace/search.py). */
+#include "maths.h"
 #include "world.h"
 
 static int64_t need_category(const struct world *w, double u)
@@ -198,10 +199,10 @@ static double log_sum(struct considered *top, int64_t kept, double *total)
             peak = top[j].value;
     *total = 0.0;
     for (int64_t j = 0; j < kept; j++) {
-        top[j].value = exp(top[j].value - peak);
+        top[j].value = exponential(top[j].value - peak);
         *total += top[j].value;
     }
-    return kept > 0 ? peak + log(*total) : -INFINITY;
+    return kept > 0 ? peak + logarithm(*total) : -INFINITY;
 }
 
 static double excess(double u, double inside, double outside)
@@ -210,7 +211,7 @@ static double excess(double u, double inside, double outside)
         return -INFINITY;
     if (outside == -INFINITY)
         return INFINITY;
-    return inside - outside + log(u / (1.0 - u));
+    return inside - outside + logarithm(u / (1.0 - u));
 }
 
 static int64_t which(double u, const struct considered *top, double total, int64_t kept)
@@ -226,7 +227,7 @@ static int64_t which(double u, const struct considered *top, double total, int64
 
 static double above_nothing(double inside)
 {
-    return inside > 0.0 ? inside + log1p(exp(-inside)) : log1p(exp(inside));
+    return inside > 0.0 ? inside + logarithm_beside_one(exponential(-inside)) : logarithm_beside_one(exponential(inside));
 }
 
 static int visits(double u, double rate) { return u < rate && u < -expm1(-rate); }

@@ -60,7 +60,7 @@ def test_c_holds_the_bits_of_the_package(build: Any) -> None:
         pytest.skip("there is no gcc here to compile benchmarks/c_loop/customer_week.c with")
     model = build()
     caught = catch_week(model)
-    ours, c = OurWeek(caught, 2), CWeek(caught, STRICT)
+    ours, c = OurWeek(caught, 2), CWeek(caught, *STRICT)
     before = ours.arguments["adopt"]["status"].copy()
     ours.make_ready()
     for week in range(model.week + 1, model.week + 1 + WEEKS):

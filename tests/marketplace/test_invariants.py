@@ -348,7 +348,7 @@ def undefined(model: MarketplaceModel, before: Before, name: str, m: int | None)
         "promised_days": not shown.any(),
         "retail_price": not any(model.offers.retail(k).size for k in range(model.platforms.size)[over]),
         "platform_margin": books["revenue"] <= 0.0,
-        "utilisation": model.platforms.columns.capacity[over].sum() == 0.0,
+        "utilisation": model.books.stood[over].sum() == 0.0,
         "take_rate": books["third_party_gmv"] == 0.0,
         "fulfilment_cost_ratio": gmv == 0.0,
         "delivery_days": books["delivered"] == 0.0,

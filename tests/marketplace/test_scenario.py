@@ -64,12 +64,12 @@ def random_value(declaration: Declaration) -> st.SearchStrategy[Any]:
     )
 
 
-# Fields whose values no single bound describes: they depend on another field, or on a registry.
+# Fields whose values no pair of bounds describes: they depend on another field or a registry, or may be 0 or large.
 TIED = {
     "name", "description", "run.weeks", "search.candidates", "search.shown", "market.popular_places",
     "platform.first_party_places", "platform.name", "platform.policy", "policy.name", "policy.lever",
     "sellers.pricing", "social.graph", "social.file", "social.mean_degree", "flywheel.valves",
-    "customers.initial_adopters", "adoption.p",
+    "customers.initial_adopters", "adoption.p", "platform.capacity",
 }  # fmt: skip
 FREE = {d.path: d for d in declarations(Scenario) if d.path not in TIED and "<" not in d.path}
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
