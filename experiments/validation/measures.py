@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 
 from experiments.validation import statistics as st
-from marketplace.indicators import top_share
 from marketplace.network_measures import gini
 
 if TYPE_CHECKING:
@@ -294,7 +293,7 @@ class SellerTopShare(Statistic):
     meaning, needs_orders = "over all sellers with a delivered order in the last two years", True
 
     def of(self, record: Record) -> float:
-        return top_share(record.revenues)
+        return st.top_share(record.revenues)
 
 
 class SellerLogSd(Statistic):

@@ -34,6 +34,15 @@ def revenue_by_seller(orders: pd.DataFrame) -> Floats:
     return np.sort(third.groupby("seller")["value"].sum().to_numpy(dtype=np.float64))
 
 
+def top_share(values: npt.ArrayLike, share: float = 0.1) -> float:
+    """Share of the total that the top ``share`` of the values holds (at least one value); NaN without any."""
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    whole = float(ordered.sum())
+    if ordered.size == 0 or whole <= 0.0:
+        return math.nan
+    return float(ordered[ordered.size - max(1, round(ordered.size * share)) :].sum() / whole)
+
+
 def log_sd(values: npt.ArrayLike) -> float:
     """Standard deviation of the natural logs of positive values (n - 1 in the denominator); NaN of fewer than two."""
     logs = np.log(np.asarray(values, dtype=np.float64))

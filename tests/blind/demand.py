@@ -214,7 +214,6 @@ def search_and_choice(rules: Any, note: SimpleNamespace) -> Iterator[Triple]:
         yield "shown", found.rows, shown
         yield "utility", found.value / mu, log.utility[at][: shown.size]
         yield "share", found.share, log.share[at][: shown.size]
-        yield "inclusive value", found.inclusive, log.inclusive[at]
         yield "log-sum", found.total, log.log_total[at]
         yield "reach", found.reach, log.reach[at]
         yield "worst rank", found.worst_rank, log.worst_rank[at]

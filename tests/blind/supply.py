@@ -40,7 +40,7 @@ class Candidates:
         self.is_open = (opens <= note.weighing.week) & (p.failed < 0)
         logged = np.bincount(note.log.platform, minlength=opens.size)
         self.scale = note.weighing.wheel.value["visits->sellers"] / np.maximum(1, logged)
-        selection = levels(rules, note)[0][:, SELECTION]
+        selection = np.where(p.failed < 0, levels(rules, note)[0][:, SELECTION], 0.0)
         self.cost = rules.entry_cost(s.entry.cost, s.entry.tools_gain, selection)
         self.reputation = rules.reputation(0.0, 0.0, s.experience.reputation_weight, s.experience.reputation_prior)
         self.margins = self._margins()

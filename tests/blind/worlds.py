@@ -14,6 +14,7 @@ import numpy as np
 
 from agents import chance
 from marketplace import MarketplaceModel, births, entrants, week
+from marketplace.candidates import candidates_of
 from marketplace.flywheel import Flywheel
 from marketplace.scenario import Scenario
 from marketplace.sections import LINKS
@@ -275,13 +276,12 @@ def _enter(model: MarketplaceModel, note: SimpleNamespace, *, copies: bool) -> i
     """Let candidates in, and note what they saw."""
     note.weighing = state(model)
     note.market = model.branch() if copies else None
-    settings = model.scenario.entry
-    traits = births.traits_of(model, model.week, settings.candidates)
-    note.traits, note.listings = traits, births.listings_of(model, traits.key, traits.listings)
-    note.belief = chance.normals(draws(model, chance.BELIEF, traits.key, model.week)[:, 0])
+    mine = candidates_of(model)
+    note.traits, note.listings = mine.traits, mine.listings
+    note.belief = chance.normals(draws(model, chance.BELIEF, mine.traits.key, model.week)[:, 0])
     before = model.sellers.size
     count = real_enter(model)
-    note.entered = [int(np.flatnonzero(traits.key == key)[0]) for key in model.sellers.columns.key[before:]]
+    note.entered = [int(np.flatnonzero(mine.traits.key == key)[0]) for key in model.sellers.columns.key[before:]]
     return count
 
 

@@ -33,7 +33,8 @@ def test_odd_page_asks_for_every_table():
 def test_page_of_reference_results_is_made_from_its_numbers():
     found = json.loads((reference.HOME / "cycle.json").read_text())
     carried = json.loads((reference.HOME / "links.json").read_text())
-    assert (reference.HOME / "README.md").read_text(encoding="utf-8") == reference.readme(found, carried)
+    shared = json.loads((reference.HOME / "pairing.json").read_text())
+    assert (reference.HOME / "README.md").read_text(encoding="utf-8") == reference.readme(found, carried, shared)
 
 
 def test_reference_results_are_of_at_least_20_seeds():
