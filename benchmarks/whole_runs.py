@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import subprocess
@@ -24,6 +25,8 @@ def run_seconds(name: str, repeats: int) -> tuple[list[float], MarketplaceModel]
     """Seconds to make and run a shipped scenario, ``repeats`` times in this process, and the last model."""
     seconds = []
     for seed in range(1, repeats + 1):
+        model = None
+        gc.collect()  # a model is a cycle: the last one must not be cleared away on this one's time
         start = time.perf_counter()
         model = MarketplaceModel(name, rng=seed)
         model.run()

@@ -93,7 +93,11 @@ def heat_map(cells: pd.DataFrame, row: str, column: str, indicator: str) -> Figu
     ax = figure.add_axes((1.5 / WIDTH, 0.5 / height, across / WIDTH, down / height))
     values = cells.to_numpy(dtype=float)
     low, high = np.nanmin(values), np.nanmax(values)
-    ax.imshow(values, cmap="Blues", aspect="auto", vmin=low - 0.15 * (high - low), vmax=high + 0.25 * (high - low))
+    across_at, down_at = (np.arange(size + 1) - 0.5 for size in (cells.shape[1], len(cells)))
+    span = (high - low) or 1.0
+    mesh = ax.pcolormesh(across_at, down_at, values, cmap="Blues", vmin=low - 0.15 * span, vmax=high + 0.25 * span)
+    mesh.set_rasterized(False)  # drawn as shapes: nothing in a page is an image
+    ax.invert_yaxis()
     for i, j in np.ndindex(values.shape):
         if np.isfinite(values[i, j]):
             dark = high > low and (values[i, j] - low) / (high - low) > 0.72
