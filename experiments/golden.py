@@ -16,7 +16,7 @@ from pathlib import Path
 from experiments.files import write_whole
 
 HOME = Path(__file__).resolve().parent.parent / "tests" / "golden"
-WEEKS = {"amazon": 130, "tiny": 60, "two-platforms": 40}
+WEEKS = {"amazon": 130, "bazaar": 30, "tiny": 60, "two-platforms": 40}
 TOLERANCE = 1e-9  # other versions of NumPy may sum in another order; nothing else may differ
 
 
