@@ -162,7 +162,7 @@ def provenance_of(outcome: Outcome, kept: Mapping[str, Any], kind: str = "run") 
         "started": outcome.started.isoformat(timespec="seconds"),
         "ended": outcome.ended.isoformat(timespec="seconds"),
         "duration_seconds": round((outcome.ended - outcome.started).total_seconds(), 3),
-        "score_reference": {name: _plain(value) for name, value in outcome.reference.items()},
+        "score_reference": {name: plain(value) for name, value in outcome.reference.items()},
         "compiled": not compiled.PLAIN,
         "versions": versions(),
         "git": git_state(),
@@ -245,15 +245,15 @@ def add_report(folder: Path) -> Exception | None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write plain values as strict JSON; numbers that JSON does not know become null."""
-    text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -290,8 +290,8 @@ def load_run(folder: str | Path, *, imports: bool = False) -> RunFolder:
     scenario = _read_scenario(folder, provenance)
     optional = {name: _read_table(folder, name) for name in ("twin", "network", "orders")}
     return RunFolder(
-        folder, scenario, provenance, weekly, _read_json(folder / "summary.json"), **optional,
-        ablation=_read_json(folder / "ablation.json") if (folder / "ablation.json").exists() else None,
+        folder, scenario, provenance, weekly, read_json(folder / "summary.json"), **optional,
+        ablation=read_json(folder / "ablation.json") if (folder / "ablation.json").exists() else None,
         ablation_runs=_read_table(folder, "ablation"),
     )  # fmt: skip
 
@@ -302,7 +302,7 @@ def _read_provenance(folder: Path) -> dict[str, Any]:
         raise ResultsError(f"{folder}: {what}")
     if not (folder / MARK).is_file():
         raise ResultsError(f"{folder}: this is no results folder, because it holds no {MARK}")
-    provenance = _read_json(folder / MARK)
+    provenance = read_json(folder / MARK)
     schema = provenance.get("schema")
     if type(schema) is int and schema > SCHEMA:
         raise ResultsError(
@@ -318,7 +318,7 @@ def _read_provenance(folder: Path) -> dict[str, Any]:
     return provenance
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -159,15 +159,16 @@ def statement(plan: Plan, trials: Sequence[Trial], found: Sequence[Profile]) -> 
         },
         "parameters": [one.row() for one in found],
         "trade_offs": [
-            {"best_for": name or "all", "trial": one.number, "loss": one.loss, "misses": _plain(one.misses)}
-            for name, one in trade_offs(targets, trials)
+            {
+                "best_for": best_for or "all",
+                "trial": one.number,
+                "loss": one.loss,
+                "misses": {name: plain(miss) for name, miss in one.misses.items()},
+            }
+            for best_for, one in trade_offs(targets, trials)
         ],
         "pareto_trials": sum(pareto(targets, trials)),
     }
-
-
-def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: plain(value) for name, value in values.items()}
 
 
 def word(miss: float) -> str:

@@ -86,11 +86,11 @@ def read_arms(folders: Sequence[Path]) -> Arms:
 
 
 def _kind(folder: Path) -> str:
-    from experiments.results import _read_json
+    from experiments.results import read_json
 
     if not (folder / MARK).is_file():
         raise ResultsError(f"{folder}: this is no results folder, because it holds no {MARK}")
-    return str(_read_json(folder / MARK).get("kind"))
+    return str(read_json(folder / MARK).get("kind"))
 
 
 # -- runs --------------------------------------------------------------------------------------------------------

@@ -179,9 +179,9 @@ def folder_to_resume(
 
 
 def _said(folder: Path) -> dict[str, Any]:
-    from experiments.results import _read_json
+    from experiments.results import read_json
 
     try:
-        return _read_json(folder / MARK)
+        return read_json(folder / MARK)
     except ResultsError:
         return {}

@@ -44,7 +44,7 @@ def page_of(folder: Path) -> str:
         If it is no results folder, or it is damaged.
     """
     from experiments.comparison.writing import COMPARISON
-    from experiments.results import _read_json, load_run
+    from experiments.results import load_run, read_json
     from experiments.store.manifest import MANIFEST
     from experiments.store.reading import load_results
 
@@ -60,7 +60,7 @@ def page_of(folder: Path) -> str:
     if (folder / COMPARISON).is_file():
         from experiments.reports.comparison_report import comparison_page, read_comparison
 
-        return comparison_page(results, read_comparison(folder / COMPARISON), _read_json(folder / MARK))
+        return comparison_page(results, read_comparison(folder / COMPARISON), read_json(folder / MARK))
     if results is None:
         raise ResultsError(f"{folder}: there is nothing to report: it holds neither runs nor a comparison")
     from experiments.reports.sweep_report import sweep_page

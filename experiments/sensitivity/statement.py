@@ -123,7 +123,7 @@ def write_statement(
 
     from experiments.files import write_whole
     from experiments.provenance import versions
-    from experiments.results import _plain
+    from experiments.results import plain
 
     path = Path(results.path) / FILE
     runs = runs_hash(results)
@@ -136,7 +136,7 @@ def write_statement(
         "analyses": _renewed(before.get("analyses", []), analyses, ("indicator", "log")),
         "boxes": _renewed(before.get("boxes", []), boxes, ("condition",)),
     }
-    write_whole(path, json.dumps(_plain(said), indent=2, ensure_ascii=False, allow_nan=False) + "\n", overwrite=True)
+    write_whole(path, json.dumps(plain(said), indent=2, ensure_ascii=False, allow_nan=False) + "\n", overwrite=True)
     return path
 
 

@@ -176,7 +176,7 @@ def load_results(folder: str | Path) -> Results:
     ResultsError
         If it is no sweep folder, or a file of it is missing or damaged.
     """
-    from experiments.results import _read_json
+    from experiments.results import read_json
 
     path = Path(folder)
     manifest = read_manifest(path)
@@ -185,7 +185,7 @@ def load_results(folder: str | Path) -> Results:
         if not file.is_file() or file.stat().st_size != shard.bytes:
             what = "is missing" if not file.is_file() else "is not the file that the manifest speaks of"
             raise ResultsError(f"{file} {what}; `marketplace sweep --resume` runs again what it held")
-    return Results(path, manifest, _read_json(path / MARK))
+    return Results(path, manifest, read_json(path / MARK))
 
 
 def _first_line(error: Exception) -> str:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from typer.testing import CliRunner, Result
+from support.command_line import done, sentence
 
-from agents.policies import POLICIES
 from experiments.ablation import ALL, NONE, arms, by_strength, design, effects, verdict
-from experiments.cli import app
 from experiments.reports import run_report
 from experiments.results import load_run
 from marketplace import MarketplaceModel
@@ -69,34 +66,11 @@ class Odd(PlatformPolicy):
 
 
 @pytest.fixture(autouse=True)
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A small scenario file in the working folder; own policies are forgotten, and reports are not drawn."""
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small scenario file in the working folder; reports are not drawn."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(WORLD)
     monkeypatch.setattr(run_report, "write_report", lambda folder: folder)
-    before = dict(POLICIES)
-    yield
-    POLICIES.clear()
-    POLICIES.update(before)
-    for name in [name for name in sys.modules if name.startswith("_import_")]:
-        del sys.modules[name]
-
-
-def marketplace(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), prog_name="marketplace")
-
-
-def done(*arguments: str) -> Result:
-    result = marketplace(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def sentence(*arguments: str, code: int = 2) -> str:
-    result = marketplace(*arguments)
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result.stderr.splitlines()[-1].removeprefix("marketplace: ")
 
 
 def policy(act: str) -> list[str]:

@@ -12,17 +12,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner, Result
+from support.command_line import marketplace
 
 from experiments import files
-from experiments.cli import app
 from experiments.errors import sentences
 from experiments.files import write_whole
 from marketplace.scenario import list_scenarios, load_scenario, loads, template
-
-
-def marketplace(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), prog_name="marketplace")
 
 
 def refused(*arguments: str, code: int = 2) -> str:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from typer.testing import CliRunner, Result
+from support.command_line import done, marketplace, sentence
 
-from agents.policies import POLICIES
 from experiments import load_results
-from experiments.cli import app
 from experiments.comparison.adaptive import widest
 from experiments.comparison.arms import arms_of, identity, labels_of
 from experiments.comparison.bands import paired_band
@@ -80,33 +76,10 @@ class Odd(PlatformPolicy):
 
 
 @pytest.fixture(autouse=True)
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A small scenario file in the working folder; own policies are forgotten."""
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small scenario file in the working folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(WORLD)
-    before = dict(POLICIES)
-    yield
-    POLICIES.clear()
-    POLICIES.update(before)
-    for name in [name for name in sys.modules if name.startswith("_import_")]:
-        del sys.modules[name]
-
-
-def marketplace(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), prog_name="marketplace")
-
-
-def done(*arguments: str) -> Result:
-    result = marketplace(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def sentence(*arguments: str, code: int = 2) -> str:
-    result = marketplace(*arguments)
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result.stderr.splitlines()[-1].removeprefix("marketplace: ")
 
 
 def policy(act: str) -> list[str]:

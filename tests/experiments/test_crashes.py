@@ -19,11 +19,9 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from typer.testing import CliRunner, Result
+from support.command_line import marketplace
 
-from agents.policies import POLICIES
 from experiments import load_results
-from experiments.cli import app
 from experiments.designs import load_design
 from experiments.engine import Done, running, sweep
 from experiments.engine.sweep import How, Swept, carry_out_sweep
@@ -145,17 +143,12 @@ kind = "grid"
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working folder with a small scenario; own policies are forgotten."""
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a small scenario."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(WORLD)
     (tmp_path / "odd.py").write_text(POLICIES_FILE.format(trouble=str(tmp_path / "trouble")))
-    before = dict(POLICIES)
-    yield tmp_path
-    POLICIES.clear()
-    POLICIES.update(before)
-    for name in [name for name in sys.modules if name.startswith("_import_")]:
-        del sys.modules[name]
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -199,10 +192,6 @@ def assert_same(folder: str, undisturbed: str) -> None:
     pd.testing.assert_frame_equal(mine.weekly, other.weekly, check_exact=True)
     pd.testing.assert_frame_equal(mine.failures, other.failures, check_exact=True)
     assert mine.provenance["status"] == "complete"
-
-
-def marketplace(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), prog_name="marketplace")
 
 
 @pytest.fixture

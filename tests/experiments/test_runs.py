@@ -11,18 +11,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner, Result
+from support.command_line import done, marketplace, sentence
+from support.policies import forget_own_policies
 
 from agents.policies import POLICIES
 from experiments import results
-from experiments.cli import app
 from experiments.commands.replay import first_difference
 from experiments.errors import ResultsError
 from experiments.reports import run_report
@@ -75,21 +74,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def own_policies_are_forgotten() -> Iterator[None]:
-    """What a test brings by --import must not be known to the next."""
-    before = dict(POLICIES)
-    yield
-    forget_own_policies(before)
-
-
-def forget_own_policies(known: dict[str, Any]) -> None:
-    POLICIES.clear()
-    POLICIES.update(known)
-    for name in [name for name in sys.modules if name.startswith("_import_")]:
-        del sys.modules[name]
-
-
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the seconds of drawing where a test is about something else."""
@@ -100,25 +84,6 @@ def policy(folder: Path, week: int, act: str, name: str = "odd.py") -> str:
     path = folder / name
     path.write_text(POLICY.format(week=week, act=act))
     return str(path)
-
-
-def marketplace(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), prog_name="marketplace")
-
-
-def done(*arguments: str) -> Result:
-    result = marketplace(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def sentence(*arguments: str, code: int = 2) -> str:
-    """The one sentence with which a command ends that does not end well."""
-    result = marketplace(*arguments)
-    assert result.exit_code == code, result.output
-    last = result.stderr.splitlines()[-1]
-    assert last.startswith("marketplace: ") and "Traceback" not in result.output
-    return last.removeprefix("marketplace: ")
 
 
 def in_a_process(*arguments: str, **options: Any) -> subprocess.Popen[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +12,9 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
-from typer.testing import CliRunner, Result
+from support.command_line import done, sentence
 
-from agents.policies import POLICIES
 from experiments import load_results
-from experiments.cli import app
 from experiments.designs import load_design
 from experiments.engine import Done, Job, jobs, run_jobs, running, sweep
 from experiments.engine import plan as planning
@@ -70,7 +67,7 @@ class Odd(PlatformPolicy):
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a small scenario and a design; runs are carried out in this process."""
 
     def here(jobs: Any, **how: Any) -> Iterator[Done]:
@@ -80,12 +77,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sweep, "run_jobs", here)
     (tmp_path / "small.toml").write_text(WORLD)
     (tmp_path / "design.toml").write_text(DESIGN)
-    before = dict(POLICIES)
-    yield tmp_path
-    POLICIES.clear()
-    POLICIES.update(before)
-    for name in [name for name in sys.modules if name.startswith("_import_")]:
-        del sys.modules[name]
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -98,23 +90,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("design.toml").write_text(DESIGN)
         done("sweep", "design.toml", "--out", "out", "--workers", "2", "--csv")
     return folder / "out"
-
-
-def marketplace(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), prog_name="marketplace")
-
-
-def done(*arguments: str) -> Result:
-    result = marketplace(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def sentence(*arguments: str) -> str:
-    result = marketplace(*arguments)
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    return result.stderr.splitlines()[-1].removeprefix("marketplace: ")
 
 
 def assert_same(folder: str, other: Path | str) -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner, Result
+from support.command_line import done, marketplace
 
-from agents.policies import POLICIES
 from experiments import load_results
-from experiments.cli import app
 from experiments.engine import running, sweep
 from experiments.reports.words import number
 from experiments.sensitivity.effects import BINS, cell_means, level_means, levels_of, variance_shares
@@ -56,35 +53,25 @@ class Moody(PlatformPolicy):
 """
 
 
-def said(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A sweep whose runs of one policy fail at one credit line, and a comparison, made in this process."""
     folder = tmp_path_factory.mktemp("pages")
-    before = dict(POLICIES)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sweep, "run_jobs", lambda jobs, **how: running.run_jobs(jobs, **how | {"engine": "here"}))
         (folder / "small.toml").write_text(WORLD)
         (folder / "design.toml").write_text(DESIGN)
         (folder / "moody.py").write_text(MOODY)
-        assert said("sweep", "design.toml", "--out", "swept", "--quiet").exit_code == 0
+        done("sweep", "design.toml", "--out", "swept", "--quiet")
         arms = ("--policy", "reinvest", "--policy", "dividend")
-        compared = said("compare", "small.toml", *arms, "--seeds", "4", "--out", "compared", "--quiet")
-        assert compared.exit_code == 0, compared.output
+        done("compare", "small.toml", *arms, "--seeds", "4", "--out", "compared", "--quiet")
         yield folder
-    POLICIES.clear()
-    POLICIES.update(before)
-    for name in [name for name in sys.modules if name.startswith("_import_")]:
-        del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
 def page(place: Path) -> str:
-    assert said("report", str(place / "swept")).exit_code == 0
+    assert marketplace("report", str(place / "swept")).exit_code == 0
     return (place / "swept" / "report.html").read_text(encoding="utf-8")
 
 
@@ -123,20 +110,19 @@ class TestSweepPage:
             assert f"point {row.point}, replicate {row.replicate}, seed {row.seed}" in page
 
     def test_a_part_says_what_is_missing(self, place: Path) -> None:
-        done = said("sweep", str(place / "design.toml"), "--shard", "1/2", "--out", str(place / "part"), "--quiet")
-        assert done.exit_code == 0, done.output
+        done("sweep", str(place / "design.toml"), "--shard", "1/2", "--out", str(place / "part"), "--quiet")
         folder = place / "half"
         shutil.copytree(place / "part", folder)
         manifest = json.loads((folder / "manifest.json").read_text())
         (folder / "manifest.json").write_text(json.dumps(manifest | {"planned": 24}))
-        assert said("report", str(folder)).exit_code == 0
+        assert marketplace("report", str(folder)).exit_code == 0
         there = len(load_results(folder).summary)
         assert f"{24 - there} of 24 runs are not there yet" in text_of((folder / "report.html").read_text())
 
 
 class TestComparisonPage:
     def test_it_says_what_the_comparison_says(self, place: Path) -> None:
-        assert said("report", str(place / "compared")).exit_code == 0
+        assert marketplace("report", str(place / "compared")).exit_code == 0
         html = (place / "compared" / "report.html").read_text(encoding="utf-8")
         found = json.loads((place / "compared" / "comparison.json").read_text())
         words = text_of(html)
@@ -149,7 +135,7 @@ class TestComparisonPage:
         folder = place / "damaged"
         shutil.copytree(place / "compared", folder)
         (folder / "comparison.json").write_text('{"rows": 3}')
-        told = said("report", str(folder))
+        told = marketplace("report", str(folder))
         assert told.exit_code == 2 and "comparison.json is missing or damaged" in told.output
 
 
@@ -164,14 +150,14 @@ class TestCommand:
     )
     def test_what_is_no_results_folder_is_refused(self, tmp_path: Path, make, sentence: str) -> None:
         make(tmp_path / "there")
-        told = said("report", str(tmp_path / "there"))
+        told = marketplace("report", str(tmp_path / "there"))
         assert told.exit_code == 2 and sentence in told.output and "Traceback" not in told.output
 
     def test_a_file_that_stands_there_is_kept(self, place: Path, tmp_path: Path) -> None:
         (tmp_path / "page.html").write_text("mine")
-        told = said("report", str(place / "swept"), "--to", str(tmp_path / "page.html"))
+        told = marketplace("report", str(place / "swept"), "--to", str(tmp_path / "page.html"))
         assert told.exit_code == 2 and (tmp_path / "page.html").read_text() == "mine"
-        assert said("report", str(place / "swept"), "--to", str(tmp_path / "page.html"), "--force").exit_code == 0
+        done("report", str(place / "swept"), "--to", str(tmp_path / "page.html"), "--force")
         assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
 
 
