@@ -181,8 +181,9 @@ def _weeks(results: Results, arm: str) -> pd.DataFrame:
 
 def _write(folder: Path, outcome: Outcome, said: Mapping[str, Any]) -> None:
     """Write the files of a run, and put what the engine says of all runs beside what is said of the one shown."""
+    from experiments.files import write_json
     from experiments.folders import MARK
-    from experiments.results import provenance_of, write_json, write_run
+    from experiments.results import provenance_of, write_run
 
     kept = {name: said[name] for name in ("imports", "inputs")}
     write_run(folder, outcome, kept, kind=KIND)

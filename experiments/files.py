@@ -1,11 +1,17 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and the JSON in them."""
 
 from __future__ import annotations
 
 import errno
+import json
+import math
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from experiments.errors import ResultsError
 
 
 def write_whole(path: Path, text: str, overwrite: bool = False) -> None:
@@ -59,3 +65,43 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write values as strict JSON, whole or not at all, in place of what stands there; see `plain`.
+
+    Raises
+    ------
+    OSError
+        As `write_whole`.
+    """
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    write_whole(path, text + "\n", overwrite=True)
+
+
+def plain(value: Any) -> Any:
+    """Values as JSON knows them: keys are text, and numbers that are missing or infinite become null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    ResultsError
+        If the file cannot be read, or holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise ResultsError(f"{path} is damaged: it is not JSON") from None
+    if not isinstance(value, dict):
+        raise ResultsError(f"{path} is damaged: it is not a JSON object")
+    return value

@@ -20,14 +20,13 @@ report.html         all of it, to be read
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import ResultsError
+from experiments.files import plain, read_json, write_json
 from experiments.folders import MARK
 from experiments.provenance import SCHEMA, git_state, machine, sha256, versions
 
@@ -243,20 +242,6 @@ def add_report(folder: Path) -> Exception | None:
     return None
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write plain values as strict JSON; numbers that JSON does not know become null."""
-    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 # -- reading -----------------------------------------------------------------------------------------------------
 
 
@@ -296,12 +281,23 @@ def load_run(folder: str | Path, *, imports: bool = False) -> RunFolder:
     )  # fmt: skip
 
 
-def _read_provenance(folder: Path) -> dict[str, Any]:
+def refuse_other_folders(folder: Path) -> None:
+    """Refuse what no command of this project left behind.
+
+    Raises
+    ------
+    ResultsError
+        If there is no such folder, or it holds no provenance.
+    """
     if not folder.is_dir():
         what = "this is a file, not a results folder" if folder.exists() else "there is no such folder"
         raise ResultsError(f"{folder}: {what}")
     if not (folder / MARK).is_file():
         raise ResultsError(f"{folder}: this is no results folder, because it holds no {MARK}")
+
+
+def _read_provenance(folder: Path) -> dict[str, Any]:
+    refuse_other_folders(folder)
     provenance = read_json(folder / MARK)
     schema = provenance.get("schema")
     if type(schema) is int and schema > SCHEMA:
@@ -316,18 +312,6 @@ def _read_provenance(folder: Path) -> dict[str, Any]:
         if not isinstance(provenance.get(key), kind):
             raise ResultsError(f"{folder / MARK} is damaged or foreign: {key} is missing or wrong")
     return provenance
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError):
-        raise ResultsError(f"{path} is damaged: it is not JSON") from None
-    if not isinstance(value, dict):
-        raise ResultsError(f"{path} is damaged: it is not a JSON object")
-    return value
 
 
 def _read_table(folder: Path, name: str) -> pd.DataFrame | None:

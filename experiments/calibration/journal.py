@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.calibration.search import Trial, distribution, silent
 from experiments.errors import ResultsError
+from experiments.files import plain
 from experiments.validation.targets import Targets
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Journal:
         assert trial.number == len(self.trials)
         space = {p.path: distribution(p) for p in self.plan.targets.parameters}
         facts = {
-            "statistics": _plain(trial.statistics), "misses": _plain(trial.misses), "failed": trial.failed,
+            "statistics": plain(trial.statistics), "misses": plain(trial.misses), "failed": trial.failed,
             "seconds": round(trial.seconds, 3),
         }  # fmt: skip
         self._study.add_trial(
@@ -185,10 +186,6 @@ def trial_of(one: optuna.trial.FrozenTrial) -> Trial:
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ResultsError(f"trial {one.number} of the journal was not written by this command") from None
-
-
-def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _numbers(values: Mapping[str, float | None], missing: float) -> dict[str, float]:

@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any
 from experiments.calibration.findings import Profile, number, pareto, trade_offs
 from experiments.calibration.journal import Plan, best_of
 from experiments.calibration.search import CAP, Trial
-from experiments.files import write_whole
+from experiments.files import plain, write_json, write_whole
 from experiments.folders import MARK
-from experiments.validation.verdicts import INSIDE, OUTSIDE, UNDEFINED, plain
+from experiments.validation.verdicts import INSIDE, OUTSIDE, UNDEFINED
 from marketplace.scenario_paths import split_path
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def write_results(
     trial_table(plan, trials).to_parquet(aside, index=False)
     aside.replace(folder / "trials.parquet")
     said = statement(plan, trials, found)
-    write_whole(folder / NAME, json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n", overwrite=True)
+    write_json(folder / NAME, said)
 
 
 def scenario_text(
@@ -163,7 +163,7 @@ def statement(plan: Plan, trials: Sequence[Trial], found: Sequence[Profile]) -> 
                 "best_for": best_for or "all",
                 "trial": one.number,
                 "loss": one.loss,
-                "misses": {name: plain(miss) for name, miss in one.misses.items()},
+                "misses": plain(one.misses),
             }
             for best_for, one in trade_offs(targets, trials)
         ],
@@ -182,7 +182,7 @@ def close_provenance(folder: Path, status: str) -> None:
     """State how it ended."""
     said = json.loads((folder / MARK).read_text(encoding="utf-8"))
     said |= {"status": status, "ended": datetime.now(UTC).isoformat(timespec="seconds")}
-    write_whole(folder / MARK, json.dumps(said, indent=2, ensure_ascii=False) + "\n", overwrite=True)
+    write_json(folder / MARK, said)
 
 
 def write_provenance(folder: Path, plan: Plan, status: str, copies: Mapping[str, Any]) -> None:
@@ -202,4 +202,4 @@ def write_provenance(folder: Path, plan: Plan, status: str, copies: Mapping[str,
         "machine": machine(),
         **copies,
     }
-    write_whole(folder / MARK, json.dumps(said, indent=2, ensure_ascii=False) + "\n", overwrite=True)
+    write_json(folder / MARK, said)

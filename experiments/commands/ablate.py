@@ -18,6 +18,7 @@ from experiments.commands.run import (
     SCENARIO,
     SET,
     WEEKS,
+    WORKERS,
     read_scenario,
     say_where,
     too_short,
@@ -44,9 +45,7 @@ def ablate(
     resume: Annotated[bool, RESUME] = False,
     force: Annotated[bool, FORCE] = False,
     quiet: Annotated[bool, QUIET] = False,
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, max=256, help="Processes; 0 takes one for every core.")
-    ] = 0,
+    workers: Annotated[int, WORKERS] = 0,
 ) -> None:
     """Shut each link of the flywheel alone, under the same luck, and measure how much growth it carried."""
     from experiments.ablation import KIND, arms, carry_out_ablation

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, read_scenario
+from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, WORKERS, read_scenario
 from experiments.errors import INTERRUPTED, ResultsError
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ def calibrate(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search; run.seed is the first run's.")] = 1,
     resume: Annotated[bool, RESUME] = False,
     imports: Annotated[list[Path] | None, IMPORT] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, max=256, help="Processes; 0 takes one for every core.")
-    ] = 0,
+    workers: Annotated[int, WORKERS] = 0,
     out: Annotated[Path | None, OUT] = None,
     force: Annotated[bool, FORCE] = False,
     quiet: Annotated[bool, QUIET] = False,

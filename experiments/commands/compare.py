@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS
+from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, WORKERS
 from experiments.errors import ResultsError
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ WEEKLY = typer.Option("--weekly/--no-weekly", help="Keep the weeks of every run,
 LEVEL = typer.Option("--level", help="Confidence, between 0 and 1.")
 METHOD = typer.Option("--interval", metavar="KIND", help="guarded-t, t, hall or bootstrap-t.")
 FIRST = typer.Option("--from", metavar="SEED", help="First seed; by default the first arm's run.seed.")
-WORKERS = typer.Option("--workers", min=0, max=1024, help="Processes; 0 takes one for every core.")
 LIMIT = typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="End a run that takes longer, as failed.")
 DEFAULT_SEEDS = 10
 

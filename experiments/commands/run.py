@@ -19,6 +19,7 @@ WEEKS = typer.Option("--weeks", help="Length of the run, in weeks (run.weeks).")
 IMPORT = typer.Option("--import", metavar="FILE", help="Bring in policies of your own; executes the file.")
 OUT = typer.Option("--out", metavar="DIR", help="Where the results go; by default a fresh folder below results/.")
 FORCE = typer.Option("--force", help="Replace the results folder if it exists.")
+WORKERS = typer.Option("--workers", min=0, max=1024, help="Processes; 0 takes one for every core.")
 QUIET = typer.Option("--quiet", help="Print nothing but the name of the results folder.")
 
 

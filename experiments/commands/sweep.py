@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET
+from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WORKERS
 from experiments.errors import INTERRUPTED, ResultsError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from experiments.store.merging import Merged
 
 DESIGN = typer.Argument(metavar="DESIGN.toml", help="A design: base scenario, factors, replications.")
-WORKERS = typer.Option("--workers", min=0, max=1024, help="Processes; 0 takes one for every core.")
 RESUME = typer.Option("--resume", help="Go on with the folder of this design: run what is missing or failed.")
 SHARD = typer.Option("--shard", metavar="K/N", help="Run the K-th of N parts only; `merge` joins their folders.")
 ENGINE = typer.Option("--engine", metavar="local|dask", help="Who carries the runs out.")

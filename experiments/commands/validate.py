@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SCENARIO, SET, WEEKS, read_scenario
+from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SCENARIO, SET, WEEKS, WORKERS, read_scenario
 from experiments.errors import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def validate(
         bool, typer.Option(help="Measure elasticities by intervention, too; this takes longer than the runs.")
     ] = True,
     imports: Annotated[list[Path] | None, IMPORT] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, max=256, help="Processes; 0 takes one for every core.")
-    ] = 0,
+    workers: Annotated[int, WORKERS] = 0,
     out: Annotated[Path | None, OUT] = None,
     force: Annotated[bool, FORCE] = False,
     quiet: Annotated[bool, QUIET] = False,

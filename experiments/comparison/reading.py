@@ -86,7 +86,7 @@ def read_arms(folders: Sequence[Path]) -> Arms:
 
 
 def _kind(folder: Path) -> str:
-    from experiments.results import read_json
+    from experiments.files import read_json
 
     if not (folder / MARK).is_file():
         raise ResultsError(f"{folder}: this is no results folder, because it holds no {MARK}")

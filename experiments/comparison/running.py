@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.comparison.adaptive import Looking, looks, widest
 from experiments.comparison.intervals import LEVEL, Method
@@ -158,12 +158,14 @@ def folder_to_resume(
     ResultsError
         If what stands there is another thing, or there is nothing to resume.
     """
+    from experiments.engine.sweep import said_of
+
     wanted = arms_hash(arms)
     if out is not None:
         out = out.expanduser()
         if not out.exists() or (out.is_dir() and not any(out.iterdir())):
             return None
-        said = _said(out)
+        said = said_of(out)
         if said.get("kind") != kind or "arms_sha256" not in said:
             raise ResultsError(f"{out} cannot be resumed: it holds no {kind}")
         if said["arms_sha256"] != wanted:
@@ -172,16 +174,7 @@ def folder_to_resume(
         return out
     marks = sorted(below.glob(f"*/{MARK}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in marks:
-        said = _said(path.parent)
+        said = said_of(path.parent)
         if said.get("kind") == kind and said.get("arms_sha256") == wanted:
             return path.parent
     raise ResultsError(f"there is nothing to resume: no folder below {below}/ holds these arms; name it with --out")
-
-
-def _said(folder: Path) -> dict[str, Any]:
-    from experiments.results import read_json
-
-    try:
-        return read_json(folder / MARK)
-    except ResultsError:
-        return {}

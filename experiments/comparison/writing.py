@@ -25,12 +25,9 @@ def write_comparison(found: Comparison, folder: Path) -> None:
     OSError
         If the disk is full or the folder cannot be written.
     """
-    from experiments.results import write_json
-    from experiments.store.shards import put_in_place
+    from experiments.files import write_json
 
-    aside = folder / f".aside-{COMPARISON}"
-    write_json(aside, found.to_json())
-    put_in_place(aside, folder / COMPARISON)
+    write_json(folder / COMPARISON, found.to_json())
 
 
 def write_read_comparison(found: Comparison, arms: Arms, sources: Sequence[Path], out: Path, force: bool) -> Path:
@@ -54,9 +51,9 @@ def write_read_comparison(found: Comparison, arms: Arms, sources: Sequence[Path]
     OSError
         If something stands there, or the folder cannot be written.
     """
+    from experiments.files import write_json
     from experiments.folders import whole_folder
     from experiments.provenance import SCHEMA, git_state, machine, sha256, versions
-    from experiments.results import write_json
 
     with whole_folder(out, force=force) as place:
         arms.summary.to_parquet(place.aside / RUNS, index=False)

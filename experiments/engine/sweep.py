@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from experiments.engine.jobs import Done, Job
 from experiments.engine.plan import Part, jobs_of, manifest_of, what_changed
 from experiments.engine.running import run_jobs
+from experiments.errors import ResultsError
+from experiments.files import read_json, write_json
 from experiments.folders import MARK
 from experiments.store.lock import LOCK, Lock
 from experiments.store.manifest import MANIFEST, Manifest, read_manifest
@@ -215,7 +217,7 @@ def _what_stands(changed: Sequence[str], there: int, stand: int) -> str:
 def _say_versions(folder: Path, progress: Progress) -> None:
     from experiments.provenance import versions
 
-    sessions = _read_provenance(folder).get("sessions", [])
+    sessions = said_of(folder).get("sessions", [])
     before, now = (sessions[-1]["versions"] if sessions else {}), versions()
     differing = [f"{name} {before.get(name)} -> {now.get(name)}" for name in now if before.get(name) != now[name]]
     if before and differing:
@@ -240,7 +242,7 @@ def write_sweep_files(folder: Path, design: Design, manifest: Manifest, kind: st
     aside = folder / ".aside-points"
     pq.write_table(points_table(design.points), aside)
     put_in_place(aside, folder / POINTS)
-    _write_provenance(folder, sweep_provenance(folder, design, manifest, kind, copies) | extra)
+    write_json(folder / MARK, sweep_provenance(folder, design, manifest, kind, copies) | extra)
     manifest.write(folder)
 
 
@@ -290,34 +292,24 @@ def sweep_provenance(
         "machine": session["machine"],
         "imports": kept["imports"],
         "inputs": kept["inputs"],
-        "sessions": [*_read_provenance(folder).get("sessions", []), session],
+        "sessions": [*said_of(folder).get("sessions", []), session],
     }
 
 
 def close_provenance(folder: Path, status: str) -> None:
     """State how a sweep, and its last session, ended."""
-    said = _read_provenance(folder)
+    said = said_of(folder)
     said["status"] = status
     said["sessions"][-1]["ended"] = _now()
-    _write_provenance(folder, said)
+    write_json(folder / MARK, said)
 
 
-def _read_provenance(folder: Path) -> dict[str, Any]:
-    import json
-
+def said_of(folder: Path) -> dict[str, Any]:
+    """What the provenance of a folder says; nothing where it is missing or damaged."""
     try:
-        value = json.loads((folder / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(folder / MARK)
+    except ResultsError:
         return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _write_provenance(folder: Path, said: dict[str, Any]) -> None:
-    import json
-
-    from experiments.files import write_whole
-
-    write_whole(folder / MARK, json.dumps(said, indent=2, ensure_ascii=False) + "\n", overwrite=True)
 
 
 def _now() -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.errors import ResultsError
-from experiments.files import write_whole
+from experiments.files import read_json, write_whole
 from experiments.folders import MARK
-
-NAME = "report.html"
+from experiments.results import REPORT
 
 
 def report_folder(folder: Path, to: Path | None = None, *, overwrite: bool = True) -> Path:
@@ -30,7 +29,7 @@ def report_folder(folder: Path, to: Path | None = None, *, overwrite: bool = Tru
     OSError
         If the page cannot be written; nothing half-written is left.
     """
-    path = folder / NAME if to is None else to
+    path = folder / REPORT if to is None else to
     write_whole(path, page_of(folder), overwrite=overwrite)
     return path
 
@@ -44,14 +43,11 @@ def page_of(folder: Path) -> str:
         If it is no results folder, or it is damaged.
     """
     from experiments.comparison.writing import COMPARISON
-    from experiments.results import load_run, read_json
+    from experiments.results import load_run, refuse_other_folders
     from experiments.store.manifest import MANIFEST
     from experiments.store.reading import load_results
 
-    if not folder.is_dir():
-        raise ResultsError(f"{folder}: {'this is a file' if folder.exists() else 'there is no such folder'}")
-    if not (folder / MARK).is_file():
-        raise ResultsError(f"{folder}: this is no results folder, because it holds no {MARK}")
+    refuse_other_folders(folder)
     if (folder / "weekly.parquet").is_file():
         from experiments.reports.run_report import page
 

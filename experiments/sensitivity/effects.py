@@ -78,12 +78,12 @@ def level_means(runs: pd.DataFrame, level: pd.Series, indicator: str, *, common:
         return pd.DataFrame(columns=["level", "n", "mean", "low", "high"])
     by_seed = table.pivot_table(index="seed", columns="level", values="y", aggfunc="mean", observed=True)
     moved = by_seed.sub(by_seed.mean(axis=1), axis=0) + by_seed.mean(axis=1).mean() if common else by_seed
+    counts = table.groupby("level", observed=True).size()
     rows = []
     for name, values in moved.items():
         seeds = values.dropna().to_numpy(dtype=np.float64)
         low, high = interval(seeds, 0.95, "t")
-        count = int((table["level"] == name).sum())
-        rows.append((name, count, float(by_seed[name].mean()), float(low), float(high)))
+        rows.append((name, int(counts[name]), float(by_seed[name].mean()), float(low), float(high)))
     return pd.DataFrame(rows, columns=["level", "n", "mean", "low", "high"])
 
 

@@ -121,9 +121,8 @@ def write_statement(
     """
     from importlib.metadata import version
 
-    from experiments.files import write_whole
+    from experiments.files import write_json
     from experiments.provenance import versions
-    from experiments.results import plain
 
     path = Path(results.path) / FILE
     runs = runs_hash(results)
@@ -136,7 +135,7 @@ def write_statement(
         "analyses": _renewed(before.get("analyses", []), analyses, ("indicator", "log")),
         "boxes": _renewed(before.get("boxes", []), boxes, ("condition",)),
     }
-    write_whole(path, json.dumps(plain(said), indent=2, ensure_ascii=False, allow_nan=False) + "\n", overwrite=True)
+    write_json(path, said)
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import ResultsError
+from experiments.files import write_json
 from experiments.folders import MARK
 from experiments.store.manifest import Manifest
 from experiments.store.reading import DESIGN, POINTS, Results, load_results
@@ -75,7 +75,7 @@ def merge(folder: Path, parts: Sequence[Path]) -> Merged:
         "parts": [results.manifest.part for results in found],
         "sessions": [session for results in found for session in results.provenance["sessions"]],
     }
-    (folder / MARK).write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(folder / MARK, said)
     store.manifest.write(folder)
     return merged
 

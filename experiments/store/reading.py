@@ -176,7 +176,7 @@ def load_results(folder: str | Path) -> Results:
     ResultsError
         If it is no sweep folder, or a file of it is missing or damaged.
     """
-    from experiments.results import read_json
+    from experiments.files import read_json
 
     path = Path(folder)
     manifest = read_manifest(path)

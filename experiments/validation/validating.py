@@ -14,7 +14,6 @@ validation.html     all of it, to be read
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,13 +24,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from experiments.errors import ResultsError
-from experiments.files import write_whole
+from experiments.files import plain, write_json, write_whole
 from experiments.folders import MARK
 from experiments.validation.curves import bands
 from experiments.validation.interventions import EFFECTS
 from experiments.validation.measuring import CURVE, EFFECT, FACT, figures
 from experiments.validation.targets import TargetError, Targets, load_targets, shipped_targets
-from experiments.validation.verdicts import Estimate, Verdict, counted, effect_row, effects, plain, verdicts
+from experiments.validation.verdicts import Estimate, Verdict, counted, effect_row, effects, verdicts
 
 if TYPE_CHECKING:
     from experiments.engine import Done, Job
@@ -184,10 +183,10 @@ def write_validation(folder: Path, found: Validation, copies: dict[str, Any] | N
     """Write everything but the page into an empty folder."""
     write_whole(folder / "scenario.toml", found.scenario.to_toml())
     write_whole(folder / "targets.toml", found.targets.text)
-    write_whole(folder / NAME, json.dumps(statement(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_json(folder / NAME, statement(found))
     kept = [column for column in found.runs.columns if not column.startswith(CURVE)]
     found.runs[kept].to_parquet(folder / "runs.parquet", index=False)
-    write_whole(folder / MARK, json.dumps(provenance(found) | (copies or {}), indent=2, ensure_ascii=False) + "\n")
+    write_json(folder / MARK, provenance(found) | (copies or {}))
 
 
 def statement(found: Validation) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.comparison.intervals import interval, t_quantile
+from experiments.files import plain
 from experiments.validation.interventions import EFFECTS, PARTS, RATIO, Effect
 from experiments.validation.measures import STATISTICS
 from experiments.validation.targets import Target, Targets
@@ -151,11 +152,6 @@ def counted(found: list[Verdict]) -> Mapping[str, int]:
     """How many required targets there are, and how many hold."""
     asked = [verdict for verdict in found if verdict.target.required]
     return {"required": len(asked), "inside": sum(verdict.word == INSIDE for verdict in asked)}
-
-
-def plain(value: float) -> float | None:
-    """A number for JSON: None where it is missing or infinite."""
-    return float(value) if math.isfinite(value) else None
 
 
 def in_words(value: float) -> str:

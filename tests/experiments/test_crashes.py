@@ -20,6 +20,7 @@ import pandas as pd
 import psutil
 import pytest
 from support.command_line import marketplace
+from support.worlds import SMALL
 
 from experiments import load_results
 from experiments.designs import load_design
@@ -29,26 +30,6 @@ from experiments.progress import Progress
 from experiments.runs import Stop
 from experiments.store import writer
 from experiments.store.manifest import read_manifest
-
-WORLD = """
-base = "tiny"
-
-[run]
-seed = 3
-weeks = 4
-
-[customers]
-count = 200
-
-[sellers]
-count = 10
-
-[search]
-panel = 16
-
-[flywheel]
-reference_week = 2
-"""
 
 POLICIES_FILE = """
 import os, signal, sys, time
@@ -146,7 +127,7 @@ kind = "grid"
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a small scenario."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.toml").write_text(WORLD)
+    (tmp_path / "small.toml").write_text(SMALL)
     (tmp_path / "odd.py").write_text(POLICIES_FILE.format(trouble=str(tmp_path / "trouble")))
     return tmp_path
 
@@ -157,7 +138,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        Path("small.toml").write_text(WORLD)
+        Path("small.toml").write_text(SMALL)
         swept(grid(), "undisturbed")
     return folder / "undisturbed"
 

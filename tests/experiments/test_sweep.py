@@ -13,6 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 from support.command_line import done, sentence
+from support.worlds import SMALL
 
 from experiments import load_results
 from experiments.designs import load_design
@@ -21,26 +22,6 @@ from experiments.engine import plan as planning
 from marketplace import MarketplaceModel
 from marketplace.indicators import summary
 from marketplace.scenario import load_scenario
-
-WORLD = """
-base = "tiny"
-
-[run]
-seed = 3
-weeks = 4
-
-[customers]
-count = 200
-
-[sellers]
-count = 10
-
-[search]
-panel = 16
-
-[flywheel]
-reference_week = 2
-"""
 
 DESIGN = """
 scenario = "small.toml"
@@ -75,7 +56,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sweep, "run_jobs", here)
-    (tmp_path / "small.toml").write_text(WORLD)
+    (tmp_path / "small.toml").write_text(SMALL)
     (tmp_path / "design.toml").write_text(DESIGN)
     return tmp_path
 
@@ -86,7 +67,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        Path("small.toml").write_text(WORLD)
+        Path("small.toml").write_text(SMALL)
         Path("design.toml").write_text(DESIGN)
         done("sweep", "design.toml", "--out", "out", "--workers", "2", "--csv")
     return folder / "out"
