@@ -198,3 +198,19 @@ def normals(u: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     from scipy.special import ndtri
 
     return np.asarray(ndtri(u))
+
+
+def poisson(u: float, mean: float) -> float:
+    """Return the Poisson quantile of a uniform u in (0, 1): the least whole number whose cdf reaches u.
+
+    Looked for from the Cornish-Fisher approximation, which is off by one or two at most where the mean is large.
+    """
+    from scipy.special import pdtr
+
+    z = normal(u)
+    guess = max(0.0, math.floor(mean + z * math.sqrt(mean) + (z * z - 1.0) / 6.0))
+    while pdtr(guess, mean) < u:
+        guess += 1.0
+    while guess > 0.0 and pdtr(guess - 1.0, mean) >= u:
+        guess -= 1.0
+    return guess

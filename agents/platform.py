@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from agents.columns import column
@@ -37,12 +39,12 @@ def learned_cost(experience, launch, progress_ratio, floor):  # type: ignore[no-
 
     Wright (1936): cost falls by a constant ratio with every doubling of cumulative volume, above a floor.
     """
-    return floor + (1.0 - floor) * (experience / launch) ** np.log2(progress_ratio)
+    return floor + (1.0 - floor) * (experience / launch) ** math.log2(progress_ratio)
 
 
 def speed_premium(days, launch_days, speed_cost):  # type: ignore[no-untyped-def]
     """Return the factor on handling cost of promising ``days`` instead of ``launch_days``."""
-    return 1.0 + speed_cost * np.log2(launch_days / days) if days > 0.0 and launch_days > 0.0 else 1.0
+    return 1.0 + speed_cost * math.log2(launch_days / days) if days > 0.0 and launch_days > 0.0 else 1.0
 
 
 def capability_level(stock, scale):  # type: ignore[no-untyped-def]

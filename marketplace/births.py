@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import CUSTOMER, LISTING, OFFER, SELLER, SELLER_MORE, child_keys, draws, normals
+from agents.chance import CUSTOMER, LISTING, OFFER, SELLER, SELLER_MORE, child_keys, draw, draws, normals
+from agents.compiled import loop, rule
 from agents.customer import ACTIVE, INITIAL
 from agents.offer import OWN, PLATFORM
 from agents.seller import reputation
@@ -121,16 +122,43 @@ def even_listings(model: MarketplaceModel, listings: Ints) -> Listings:
     return Listings(owner, number, category.astype(np.int32), place)
 
 
-def better_mode(model: MarketplaceModel, seller: Ints, platform: Ints, level: Floats) -> npt.NDArray[np.int8]:
+class Shipping(NamedTuple):
+    """What sellers weigh when they choose who ships; by platform (platforms,)."""
+
+    choosing: bool  # whether sellers choose at all
+    default_mode: npt.NDArray[np.int8]
+    offered: npt.NDArray[np.bool_]  # whether the platform fulfils orders for sellers
+    saved: Floats  # own cost less the platform's fee, currency per order
+    faster: Floats  # what the platform's earlier delivery is worth to customers, in price levels
+
+
+def shipping_of(model: MarketplaceModel) -> Shipping:
+    """Gather what sellers weigh when they choose who ships."""
+    scenario, choice = model.scenario, model.scenario.choice
+    days = scenario.fulfilment.promise * (scenario.fulfilment.own_delivery_days - model.median_days)
+    return Shipping(
+        scenario.sellers.fulfilment == "choose",
+        default_mode(model),
+        model.fulfilment_offered,
+        model.own_fulfilment_cost - model.platforms.columns.fulfilment_fee,
+        days * choice.delta / choice.alpha,
+    )
+
+
+@rule
+def better_mode(m, level, taste, shipping):  # type: ignore[no-untyped-def]
     """Return who had better ship: the fee against own cost, and faster delivery at what it is worth to customers."""
-    scenario = model.scenario
-    if scenario.sellers.fulfilment != "choose":
-        return default_mode(model)[platform]
-    rules, choice = scenario.fulfilment, scenario.choice
-    faster = rules.promise * (rules.own_delivery_days - model.median_days[platform])
-    gain = model.own_fulfilment_cost - model.platforms.columns.fulfilment_fee[platform]
-    gain = gain + faster * choice.delta / choice.alpha * level + model.sellers.columns.mode_taste[seller]
-    return np.where(model.fulfilment_offered[platform] & (gain > 0.0), PLATFORM, OWN).astype(np.int8)
+    if not shipping.choosing:
+        return shipping.default_mode[m]
+    gain = shipping.saved[m] + shipping.faster[m] * level + taste
+    return np.int8(PLATFORM if shipping.offered[m] and gain > 0.0 else OWN)
+
+
+@loop
+def choose_modes(rows, seller, platform, category, level, taste, shipping, mode):  # type: ignore[no-untyped-def]
+    """Let the sellers of the offers in ``rows`` weigh who ships; writes ``mode``."""
+    for row in rows:
+        mode[row] = better_mode(platform[row], level[category[row]], taste[seller[row]], shipping)
 
 
 def open_sellers(
@@ -157,8 +185,6 @@ def open_sellers(
     model.ledger.pay(OUTSIDE, SELLERS, "sellers' capital", settings.cash * chosen.size)
     model.sellers.columns.cash[rows] -= entry_cost
     model.ledger.pay(SELLERS, OUTSIDE, "cost of entry", entry_cost * chosen.size)
-    where = np.full(model.sellers.size, -1)
-    where[: chosen.size] = rows  # row of each owner
     home = traits.home[chosen][listings.owner]
     for m in range(model.platforms.size):
         on = (home < 0) | (home == m)
@@ -170,28 +196,70 @@ def open_sellers(
 def put_up(model: MarketplaceModel, seller: Ints, platform: int, listings: Listings) -> Ints:
     """Append offers of ``seller`` (n,) rows for n listings on one platform, at a first price. Returns offer rows."""
     sellers, settings = model.sellers.columns, model.scenario.sellers
-    count = seller.size
-    on = np.full(count, platform)
-    level = model.level[listings.category]
-    words = draws(model.seed, OFFER, sellers.key[seller], listings.number * model.platforms.size + platform)
-    key = (words[:, 0] * 2.0**32).astype(np.uint64) << np.uint64(32) | (words[:, 1] * 2.0**32).astype(np.uint64)
-    mode = better_mode(model, seller, on, level)
-    cost = sellers.cost[seller] * level
-    break_even = model.break_even(cost, mode, seller, on)
-    price = break_even * (1.0 + min(settings.markup, settings.markup_cap))
+    born = OfferTraits._make(np.empty(seller.size, kind) for kind in OFFER_KINDS)
+    draw_offers(
+        np.uint64(model.seed), seller, listings.number, platform, model.platforms.size, listings.category,
+        model.level, sellers.key, sellers.cost, sellers.quality, sellers.mode_taste, sellers.ad_bid,
+        float(model.commission[platform]), float(model.platforms.columns.fulfilment_fee[platform]),
+        model.own_fulfilment_cost, min(settings.markup, settings.markup_cap), shipping_of(model), born,
+    )  # fmt: skip
     return model.add_offers(
-        count,
-        key=key,
+        seller.size,
         seller=seller,
         platform=platform,
         category=listings.category,
         place=listings.place,
-        price=price,
-        launch_price=price,
-        cost=cost,
-        quality=sellers.quality[seller],
-        mode=mode,
+        launch_price=born.price,
+        **born._asdict(),
     )
+
+
+class OfferTraits(NamedTuple):
+    """What n offers of third parties are born with beside their place; each (n,)."""
+
+    key: npt.NDArray[np.uint64]
+    price: Floats
+    cost: Floats
+    quality: Floats
+    mode: npt.NDArray[np.int8]
+
+
+OFFER_KINDS = (np.uint64, np.float64, np.float64, np.float64, np.int8)
+
+
+@rule
+def offer_key(seed, owner_key, number):  # type: ignore[no-untyped-def]
+    """Return the key of an offer, drawn under its owner's key and its number there."""
+    u_high, u_low, _, _ = draw(seed, OFFER, owner_key, number)
+    return np.uint64(u_high * 2.0**32) << np.uint64(32) | np.uint64(u_low * 2.0**32)
+
+
+@loop
+def draw_offers(  # type: ignore[no-untyped-def]
+    seed, seller, number, platform, platforms, category, level, seller_key, seller_cost, seller_quality, taste, ad_bid,
+    commission, fee, own_shipping, markup, shipping, born,
+):  # fmt: skip
+    """Draw the keys of newcomers' offers on one platform, and let their sellers choose who ships and set first prices.
+
+    Parameters
+    ----------
+    seller : (n,) int64
+        Rows of the owners.
+    number : (n,) int64
+        Number of each listing among its owner's.
+    seller_key, seller_cost, seller_quality, taste, ad_bid : (sellers,)
+        Columns of the sellers.
+    born : OfferTraits, out
+    """
+    for k in range(seller.size):
+        who, usual = seller[k], level[category[k]]
+        born.key[k] = offer_key(seed, seller_key[who], number[k] * platforms + platform)
+        born.mode[k] = better_mode(platform, usual, taste[who], shipping)
+        born.cost[k] = seller_cost[who] * usual
+        born.quality[k] = seller_quality[who]
+        fulfilment = fee if born.mode[k] == PLATFORM else own_shipping
+        break_even = (born.cost[k] + fulfilment) / (1.0 - commission - ad_bid[who])
+        born.price[k] = break_even * (1.0 + markup)
 
 
 def list_again(model: MarketplaceModel, rows: Ints, platform: int) -> Ints:
@@ -237,8 +305,9 @@ def put_up_retail(model: MarketplaceModel, m: int) -> Ints:
 
 def default_mode(model: MarketplaceModel) -> npt.NDArray[np.int8]:
     """Who ships on each platform for a seller that knows no leaning of its own, (platforms,)."""
-    by_platform = model.fulfilment_offered & (model.scenario.sellers.fulfilment == "platform")
-    return np.where(by_platform, PLATFORM, OWN).astype(np.int8)
+    if model.scenario.sellers.fulfilment != "platform":
+        return np.zeros(model.platforms.size, np.int8)
+    return np.where(model.fulfilment_offered, PLATFORM, OWN).astype(np.int8)
 
 
 def first_reputation(model: MarketplaceModel) -> float:

@@ -22,41 +22,34 @@ Ints = npt.NDArray[np.int64]
 DRAWN_TOGETHER = 52  # weeks whose candidates are drawn at a time: nothing that happens in the market changes them
 
 
-class Candidates(NamedTuple):
-    """Candidates, in order: of one week, or of the weeks drawn together."""
-
-    traits: births.Traits
-    listings: births.Listings
-    belief: Floats  # factor by which each misjudges its profit before fixed cost
-
-
 class Cohort(NamedTuple):
-    """The candidates of `DRAWN_TOGETHER` weeks."""
+    """The candidates of `DRAWN_TOGETHER` weeks, in order."""
 
     first_week: int
     each: int  # candidates a week
-    all: Candidates
+    traits: births.Traits
+    listings: births.Listings
     first_listing: Ints  # of every candidate, and one beyond
+    belief: Floats  # factor by which each misjudges its profit before fixed cost
 
-    def of_week(self, week: int) -> Candidates:
-        """Return one week's candidates; owners count within the week."""
-        low = (week - self.first_week) * self.each
-        high = low + self.each
-        of, to = self.first_listing[low], self.first_listing[high]
-        owner, number, category, place = self.all.listings
-        return Candidates(
-            births.Traits._make(part[low:high] for part in self.all.traits),
-            births.Listings(owner[of:to] - low, number[of:to], category[of:to], place[of:to]),
-            self.all.belief[low:high],
-        )
+    def first_of(self, week: int) -> int:
+        """Number of a week's first candidate."""
+        return (week - self.first_week) * self.each
+
+    def listings_of(self, chosen: Ints) -> births.Listings:
+        """Return the listings of some candidates; owners count within them."""
+        first, end = self.first_listing[chosen], self.first_listing[chosen + 1]
+        mine = np.concatenate([np.arange(a, b) for a, b in zip(first, end, strict=True)])
+        _, *rest = (part[mine] for part in self.listings)
+        return births.Listings(np.repeat(np.arange(chosen.size), end - first), *rest)
 
 
-def candidates_of(model: MarketplaceModel) -> Candidates:
-    """Return this week's candidates."""
+def cohort_of(model: MarketplaceModel) -> Cohort:
+    """Return the cohort that this week's candidates are of."""
     cohort = model.cohort
     if cohort is None or not 0 <= model.week - cohort.first_week < DRAWN_TOGETHER:
         cohort = model.cohort = draw_cohort(model)
-    return cohort.of_week(model.week)
+    return cohort
 
 
 def draw_cohort(model: MarketplaceModel) -> Cohort:
@@ -68,17 +61,22 @@ def draw_cohort(model: MarketplaceModel) -> Cohort:
     noise = normals(draws(model.seed, BELIEF, traits.key, week)[:, 0])
     belief = np.exp(settings.belief_noise * noise)
     first = np.concatenate(([0], np.cumsum(traits.listings)))
-    return Cohort(model.week, settings.candidates, Candidates(traits, listings, belief), first)
+    return Cohort(model.week, settings.candidates, traits, listings, first, belief)
 
 
 class Terms(NamedTuple):
     """What a newcomer's listing meets: by platform (platforms,), and the same for all."""
 
-    open: npt.NDArray[np.bool_]  # whether third parties may list there
+    week: int
+    opens: Ints  # first week in which third parties may list
+    failed: npt.NDArray[np.int32]  # week in which the platform closed, -1 if it lives
+    default_mode: npt.NDArray[np.int8]  # who would ship
+    promised: Floats  # (platforms, modes) days
+    delivery_felt: Floats  # factor on days as customers perceive them
+    price_felt: Floats  # factor on prices as customers perceive them
     commission: Floats
-    fulfilment: Floats  # cost of having an order shipped, currency
-    days: Floats  # promised, as customers perceive them
-    felt: Floats  # factor on prices as customers perceive them
+    fee: Floats  # of the platform's fulfilment, currency per order
+    own_shipping: float  # cost of shipping an order oneself, currency
     delta: float
     standing: float  # utility of the reputation it begins with
     rank_standing: float  # what that reputation is worth in the ranking
@@ -90,56 +88,53 @@ class Terms(NamedTuple):
 def terms_of(model: MarketplaceModel) -> Terms:
     """Gather the terms on which candidates would list this week."""
     wheel, search, choice = model.flywheel, model.scenario.search, model.scenario.choice
-    mode = births.default_mode(model)
-    reputation = births.first_reputation(model)
-    fee = model.platforms.columns.fulfilment_fee
+    platforms, reputation = model.platforms.columns, births.first_reputation(model)
     return Terms(
-        (model.opens <= model.week) & (model.platforms.columns.failed < 0),
-        model.commission,
-        np.where(mode == PLATFORM, fee, model.own_fulfilment_cost),
-        model.promises()[np.arange(fee.size), mode] * wheel["delivery->experience"].factor,
-        # Customers feel price x felt; where a valve lets no price through, the cap on mark-ups is what binds.
-        np.maximum(wheel["price->experience"].factor, 1e-6),
-        choice.delta,
-        choice.rho * reputation,
-        search.reputation * choice.rho * reputation,
-        search.price * choice.alpha,
-        search.bids,
+        model.week, model.opens, platforms.failed, births.default_mode(model), model.promised,
+        wheel["delivery->experience"].factor, wheel["price->experience"].factor, model.commission,
+        platforms.fulfilment_fee, model.own_fulfilment_cost, choice.delta, choice.rho * reputation,
+        search.reputation * choice.rho * reputation, search.price * choice.alpha, search.bids,
         model.scenario.sellers.markup,
-    )
+    )  # fmt: skip
 
 
 @loop
-def lay_out(traits, listings, terms, level):  # type: ignore[no-untyped-def]
-    """Return what every candidate would list, platform by platform, as `Prospects`."""
-    room = listings.owner.size * terms.open.size
+def lay_out(first, candidates, traits, listings, first_listing, terms, level):  # type: ignore[no-untyped-def]
+    """Return what the ``candidates`` from number ``first`` on would list, platform by platform, as `Prospects`.
+
+    Their owners are numbered from 0.
+    """
+    room = (first_listing[first + candidates] - first_listing[first]) * terms.commission.size
     out = Prospects(
         np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room), np.empty(room),
         np.empty(room), np.empty(room), np.empty(room), np.empty(room),
     )  # fmt: skip
     laid = 0
-    first = 0
-    for who in range(traits.listings.size):
-        last = first + traits.listings[who]
-        for m in range(terms.open.size):
-            if not terms.open[m] or (traits.home[who] >= 0 and traits.home[who] != m):
+    for who in range(first, first + candidates):
+        for m in range(terms.commission.size):
+            is_open = terms.opens[m] <= terms.week and terms.failed[m] < 0
+            if not is_open or (traits.home[who] >= 0 and traits.home[who] != m):
                 continue
             keep = 1.0 - terms.commission[m] - traits.ad_bid[who]
-            for k in range(first, last):
+            mode = terms.default_mode[m]
+            fulfilment = terms.fee[m] if mode == PLATFORM else terms.own_shipping
+            days = terms.promised[m, mode] * terms.delivery_felt[m]
+            # Customers feel price x felt; where a valve lets no price through, the cap on mark-ups is what binds.
+            felt = max(terms.price_felt[m], 1e-6)
+            for k in range(first_listing[who], first_listing[who + 1]):
                 usual = level[listings.category[k]]
-                break_even = (traits.cost[who] * usual + terms.fulfilment[m]) / keep
+                break_even = (traits.cost[who] * usual + fulfilment) / keep
                 likely = break_even * (1.0 + terms.markup) / usual
-                out.owner[laid] = who
+                out.owner[laid] = who - first
                 out.circle[laid] = m * level.size + listings.category[k]
                 out.platform[laid] = m
                 out.place[laid] = listings.place[k]
-                out.base[laid] = traits.quality[who] - terms.delta * terms.days[m] + terms.standing
+                out.base[laid] = traits.quality[who] - terms.delta * days + terms.standing
                 out.rank[laid] = terms.rank_standing - terms.rank_price * likely + terms.bids * traits.ad_bid[who]
-                out.level[laid] = usual / terms.felt[m]
+                out.level[laid] = usual / felt
                 out.break_even[laid] = break_even
                 out.keep[laid] = keep
                 laid += 1
-        first = last
     return Prospects(
         out.owner[:laid], out.circle[:laid], out.platform[:laid], out.place[:laid], out.base[:laid], out.rank[:laid],
         out.level[:laid], out.break_even[:laid], out.keep[:laid],

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from agents.compiled import loop
 from marketplace import births
-from marketplace.candidates import Candidates, candidates_of, lay_out, terms_of
+from marketplace.candidates import Cohort, cohort_of, lay_out, terms_of
 from marketplace.entry import weigh
 
 if TYPE_CHECKING:
@@ -38,45 +38,41 @@ def enter(model: MarketplaceModel) -> int:
     cost = model.entry_cost()
     if cost > model.scenario.sellers.cash:
         return 0  # nobody could pay it
-    candidates = candidates_of(model)
-    comes = who_comes(model, candidates, cost / settings.horizon)
-    chosen = np.flatnonzero(comes)
+    cohort = cohort_of(model)
+    chosen = who_comes(model, cohort, cost / settings.horizon)
     if chosen.size:
-        listings = candidates.listings
-        mine = comes[listings.owner]
-        owner = np.searchsorted(chosen, listings.owner[mine])
-        kept = births.Listings(owner, listings.number[mine], listings.category[mine], listings.place[mine])
-        births.open_sellers(model, candidates.traits, chosen, kept, entry_cost=cost)
-    return int(chosen.size)
+        births.open_sellers(model, cohort.traits, chosen, cohort.listings_of(chosen), entry_cost=cost)
+    return chosen.size
 
 
-def who_comes(model: MarketplaceModel, candidates: Candidates, hurdle: float) -> npt.NDArray[np.bool_]:
-    """Return who of the candidates comes in, where a weekly profit of ``hurdle`` pays the entry cost."""
+def who_comes(model: MarketplaceModel, cohort: Cohort, hurdle: float) -> npt.NDArray[np.int64]:
+    """Return the numbers of the week's candidates that come in, where a weekly profit of ``hurdle`` pays the cost."""
     entry, sellers, wheel = model.scenario.entry, model.scenario.sellers, model.flywheel
     margins = margins_of(model) if entry.rivals_respond else np.empty(0)
     comes = np.zeros(entry.candidates, np.bool_)
+    first = cohort.first_of(model.week)
     consider(
-        candidates.traits, candidates.listings, candidates.belief, terms_of(model), model.level, model.log,
-        wheel["visits->sellers"].value, hurdle, entry.fixed_cost, entry.rivals_respond, sellers.markup_cap,
+        first, cohort.traits, cohort.listings, cohort.first_listing, cohort.belief, terms_of(model), model.level,
+        model.log, wheel["visits->sellers"].value, hurdle, entry.fixed_cost, entry.rivals_respond, sellers.markup_cap,
         wheel["selection->experience"].factor, model.rules, margins, comes,
     )  # fmt: skip
-    return comes
+    return first + np.flatnonzero(comes)
 
 
 @loop
 def consider(  # type: ignore[no-untyped-def]
-    traits, listings, belief, terms, level, log, demand, hurdle, fixed_cost, respond, cap, mismatch, rules, margins,
-    comes,
+    first_candidate, traits, listings, first_listing, belief, terms, level, log, demand, hurdle, fixed_cost, respond,
+    cap, mismatch, rules, margins, comes,
 ):  # fmt: skip
     """Let every candidate lay out what it would list and weigh it against the week's searches; see `weigh`.
 
     ``demand`` (platforms,) is the searches of a week as entrants perceive them.
     """
-    prospects = lay_out(traits, listings, terms, level)
+    prospects = lay_out(first_candidate, comes.size, traits, listings, first_listing, terms, level)
     members, first, logged = sort_by_circle(log.platform, log.category, demand.size, level.size)
     weigh(
-        comes.size, prospects, demand / np.maximum(1, logged), belief, hurdle, fixed_cost, respond, terms.markup, cap,
-        mismatch, members, first, rules, margins, log, comes,
+        comes.size, prospects, demand / np.maximum(1, logged), belief[first_candidate:], hurdle, fixed_cost, respond,
+        terms.markup, cap, mismatch, members, first, rules, margins, log, comes,
     )  # fmt: skip
 
 

@@ -15,23 +15,11 @@ import numpy.typing as npt
 
 from agents.compiled import loop, rule
 from agents.customer import circle_distance, utility
+from agents.maths import omega
 
 ROUNDS = 40  # of best responses; they contract, so the last rounds change nothing
 TOLERANCE = 1e-10
 INDIFFERENT = 1e-9  # a candidate that just breaks even comes in, whatever the last digits of its estimate say
-
-
-@rule
-def omega(y):  # type: ignore[no-untyped-def]
-    """Return W(exp(y)), the solution w of ``w + ln w = y`` (Corless et al. 1996), by Newton's method in ln w."""
-    log_w = y if y < 1.0 else math.log(y)
-    for _ in range(50):
-        w = math.exp(log_w)
-        step = (w + log_w - y) / (w + 1.0)
-        log_w -= step
-        if abs(step) < 1e-14:
-            break
-    return math.exp(log_w)
 
 
 @rule

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import DELIVERY, draw, normal
+from agents.chance import DELIVERY, DISRUPTION, draw, normal
 from agents.compiled import block_loop, loop, rule
 from agents.customer import chance_of_return
+from agents.offer import OWN, PLATFORM
 from marketplace.search import BLOCK, Visits
 
 STOCKOUT, DELIVERED = 1, 2
@@ -147,23 +148,29 @@ def deliver(  # type: ignore[no-untyped-def]
 
 
 @loop
-def count_orders(orders, platform, units_returned, demanded, delivered, late, returned, days, stays):  # type: ignore[no-untyped-def]
-    """Count the week's orders by platform, and by offer the units that came back. Returns how many did.
+def count_orders(orders, bent, platform, units_returned, demanded, delivered, late, returned, days):  # type: ignore[no-untyped-def]
+    """Count the week's orders by platform, and by offer the units that came back.
 
     Parameters
     ----------
+    bent : (orders,) float64
+        What valves added to the perceived disutility of each order, in currency: surplus is counted at true values.
+        Empty where they add nothing.
     units_returned : (offers.size,) int64, out
     demanded, delivered, late, returned, days : (platforms,) float64, out
         Added to; ``days`` is the sum over delivered orders.
-    stays : (orders,) bool, out
-        Whether an order was delivered and did not come back.
+
+    Returns
+    -------
+    units, surplus
+        Units that came back, and the realised surplus of the orders that stay, in currency.
     """
     units = 0
+    surplus = 0.0
     for order in range(orders.offer.size):
         row = orders.offer[order]
         m = platform[row]
         demanded[m] += 1.0
-        stays[order] = orders.outcome[order] == DELIVERED and orders.returned[order] == 0
         if orders.outcome[order] != DELIVERED:
             continue
         delivered[m] += 1.0
@@ -173,7 +180,34 @@ def count_orders(orders, platform, units_returned, demanded, delivered, late, re
             returned[m] += 1.0
             units_returned[row] += 1
             units += 1
-    return units
+            continue
+        surplus += orders.surplus[order]
+        if bent.size > 0:
+            surplus += bent[order]
+    return units, surplus
+
+
+@loop
+def disrupt(  # type: ignore[no-untyped-def]
+    seed, week, key, rate, factor, own_days, own_spread, platform_days, platform_spread, median, spread,
+):  # fmt: skip
+    """Draw which ways of delivery are disrupted this week, each platform's own way and that of its sellers.
+
+    Parameters
+    ----------
+    rate, factor : float
+        Chance that a way is disrupted, and how many times longer its deliveries then take.
+    platform_days, platform_spread : (platforms,) float64
+        Median days and sd of log days of what platforms ship.
+    median, spread : (platforms, modes) float64, out
+        Median days, disruptions included, and sd of log days.
+    """
+    for m in range(key.size):
+        u_own, u_platform, _, _ = draw(seed, DISRUPTION, key[m], week)
+        median[m, OWN] = own_days * (factor if u_own < rate else 1.0)
+        median[m, PLATFORM] = platform_days[m] * (factor if u_platform < rate else 1.0)
+        spread[m, OWN] = own_spread
+        spread[m, PLATFORM] = platform_spread[m]
 
 
 @rule

@@ -15,7 +15,7 @@ from agents.customer import CHANNELS
 from agents.policies.levers import CAPABILITIES
 from marketplace.concentration import concentration
 from marketplace.flywheel import MEANING
-from marketplace.ledger import mean, total
+from marketplace.ledger import mean, ratio, total
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,10 +124,6 @@ def indicator_of(column: str) -> Indicator:
     return BY_NAME[column]
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0.0 else NAN
-
-
 def _mean(values: npt.NDArray[np.float64]) -> float:
     """Mean over the platforms on which a figure is defined; NaN where it is on none."""
     if values.size == 1:
@@ -185,11 +181,11 @@ def _customers(model: MarketplaceModel) -> dict[str, float]:
         "active_customers": float(active),
         "adopters": float(model.adopters),
         "returned_customers": float(joined[5]),
-        "churn_rate": _ratio(float(counts[0]), float(counts[0] + active)),
+        "churn_rate": ratio(float(counts[0]), float(counts[0] + active)),
         "retention_rate": model.retention,
-        "nps": _ratio(100.0 * float(counts[1] - counts[2]), float(active)),
-        "referral_rate": _ratio(float(joined[3] + joined[4]), float(sum(joined[2:5]))),
-        "repeat_purchase_rate": _ratio(float(model.repeats), total(model.books.orders)),
+        "nps": ratio(100.0 * float(counts[1] - counts[2]), float(active)),
+        "referral_rate": ratio(float(joined[3] + joined[4]), float(sum(joined[2:5]))),
+        "repeat_purchase_rate": ratio(float(model.repeats), total(model.books.orders)),
         "satisfaction": mean(model.mean_satisfaction),
     }
     for code, channel in enumerate(CHANNELS[2:], start=2):
@@ -207,23 +203,23 @@ def _platforms(model: MarketplaceModel) -> dict[str, float]:
         "orders": whole["orders"],
         "visits": whole["visits"],
         "searches": whole["searches"],
-        "conversion_rate": _ratio(whole["orders"], whole["visits"]),
-        "third_party_share": _ratio(whole["third_party_gmv"], gmv),
+        "conversion_rate": ratio(whole["orders"], whole["visits"]),
+        "third_party_share": ratio(whole["third_party_gmv"], gmv),
         "platform_revenue": revenue,
-        "platform_margin": _ratio(whole["margin"], revenue),
+        "platform_margin": ratio(whole["margin"], revenue),
         "platform_cash": total(p.cash),
         "unit_cost": _weighted(p.unit_cost, books.fulfilled),
-        "unit_cost.handling": _ratio(whole["handling"], shipped),
-        "unit_cost.speed": _ratio(whole["speed"], shipped),
-        "unit_cost.capacity": _ratio(whole["capacity"], shipped),
-        "unit_cost.shipping": _ratio(whole["shipping"], shipped),
-        "utilisation": _ratio(shipped, total(books.stood)),
-        "take_rate": _ratio(total(books.commission + books.fees), whole["third_party_gmv"]),
+        "unit_cost.handling": ratio(whole["handling"], shipped),
+        "unit_cost.speed": ratio(whole["speed"], shipped),
+        "unit_cost.capacity": ratio(whole["capacity"], shipped),
+        "unit_cost.shipping": ratio(whole["shipping"], shipped),
+        "utilisation": ratio(shipped, total(books.stood)),
+        "take_rate": ratio(total(books.commission + books.fees), whole["third_party_gmv"]),
         "platform_surplus": whole["surplus"],
         "platform_investment": whole["spent"],
         "platform_dividend": whole["dividend"],
-        "fulfilment_cost_ratio": _ratio(total(books.handling + books.speed + books.capacity), gmv),
-        "customer_lifetime_value": _ratio(model.margin_per_customer, model.smoothed_churn),
+        "fulfilment_cost_ratio": ratio(total(books.handling + books.speed + books.capacity), gmv),
+        "customer_lifetime_value": ratio(model.margin_per_customer, model.smoothed_churn),
         **dict(zip(CAPABILITY_COLUMNS, level.tolist(), strict=True)),
     }
 
@@ -256,12 +252,12 @@ def _orders(model: MarketplaceModel) -> dict[str, float]:
     books = model.books
     demanded, delivered = total(books.demanded), total(books.delivered)
     return {
-        "search_success_rate": _ratio(demanded, total(books.searches)),
-        "average_order_value": _ratio(total(books.retail_gmv + books.third_party_gmv), delivered),
-        "delivery_days": _ratio(total(books.days), delivered),
-        "on_time_rate": _ratio(delivered - total(books.late), delivered),
-        "stockout_rate": _ratio(demanded - delivered, demanded),
-        "return_rate": _ratio(total(books.returned), delivered),
+        "search_success_rate": ratio(demanded, total(books.searches)),
+        "average_order_value": ratio(total(books.retail_gmv + books.third_party_gmv), delivered),
+        "delivery_days": ratio(total(books.days), delivered),
+        "on_time_rate": ratio(delivered - total(books.late), delivered),
+        "stockout_rate": ratio(demanded - delivered, demanded),
+        "return_rate": ratio(total(books.returned), delivered),
         "stars": model.mean_stars,
     }
 

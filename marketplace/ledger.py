@@ -27,6 +27,11 @@ def mean(values: npt.NDArray[Any]) -> float:
     return total(values) / values.size
 
 
+def ratio(part: float, whole: float) -> float:
+    """Return a part over the whole; NaN of nothing."""
+    return part / whole if whole > 0.0 else math.nan
+
+
 class Ledger:
     """Balances of the five kinds of account and the week's flows between them.
 

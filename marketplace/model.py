@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from agents import chance, compiled
 from agents.customer import ACTIVE, Customer, CustomerRules
-from agents.offer import OWN, PLATFORM
+from agents.offer import PLATFORM
 from agents.platform import Platform, capability_level
 from agents.policies import CAPABILITIES, PlatformPolicy, policy_named
 from agents.population import ColumnModel
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+SELECTION = CAPABILITIES.index("selection")
 MOST_LOGGED = 3  # room in the log, as a multiple of the searches it is to hold
 LOG_SLACK = 32  # searches more for each block of customers, since small blocks vary
 
@@ -143,16 +144,15 @@ class MarketplaceModel(ColumnModel):
         self.ledger.pay(OUTSIDE, PLATFORMS, "platforms' capital", self.platforms.columns.cash)
         self.platform_names = [p.name for p in settings]
         self.commission: Floats = np.array([p.commission for p in settings])
-        self.overhead: Floats = np.array([p.overhead for p in settings])
-        self.overhead_share: Floats = np.array([p.overhead_share for p in settings])
         self.books = operations.WeekBooks(count)
         self.capacity_orders: list[list[tuple[int, float]]] = [[] for _ in settings]
         self.retail_volume = np.zeros(count)
         self.median_days = np.full(count, self.scenario.fulfilment.delivery_days)
-        self.error_share = np.ones(count)
+        self.promised = np.empty((count, 2))
+        self.spread = np.full(count, self.scenario.fulfilment.delivery_spread)
+        self.error_share, self.kept_share = np.ones(count), np.ones(count)
         self.capability = np.zeros((count, len(CAPABILITIES)))
         self.capability_scale = np.array([[p.capability_scale] for p in settings])
-        self.capability_gain = np.array([(p.delivery_gain, p.spread_gain, p.data_gain) for p in settings])
 
     def _make_customers(self) -> None:
         scenario = self.scenario
@@ -176,6 +176,7 @@ class MarketplaceModel(ColumnModel):
         self.sellers = self.add_population(Seller)
         self.offers = Assortment(self.scenario.market.categories, max(1, self.scenario.fulfilment.lead_time))
         self.opens: Ints = np.array([p.marketplace_opens for p in self.scenario.platforms])
+        self.first_opening = int(self.opens.min())
         self.fulfilment_opens: Ints = np.array([p.fulfilment_opens for p in self.scenario.platforms])
         for m in range(self.platforms.size):
             births.put_up_retail(self, m)
@@ -297,11 +298,11 @@ class MarketplaceModel(ColumnModel):
     @property
     def marketplace_open(self) -> bool:
         """Whether third parties may sell on any platform."""
-        return bool((self.week >= self.opens).any())
+        return self.week >= self.first_opening
 
     def open_marketplace(self) -> None:
         """Let the first third-party sellers in, in the week the marketplace opens (or at launch)."""
-        if not self.has_opened and max(self.week, 1) >= self.opens.min():
+        if not self.has_opened and max(self.week, 1) >= self.first_opening:
             self.has_opened = True
             founders = np.arange(self.scenario.sellers.count)
             traits = births.traits_of(self, np.zeros_like(founders), founders)
@@ -345,13 +346,6 @@ class MarketplaceModel(ColumnModel):
         """Price at which a sale neither earns nor loses, in currency, (n,)."""
         return np.asarray((cost + self.fulfilment_cost(mode, platform)) / self.keep(seller, platform))
 
-    def promises(self) -> Floats:
-        """Promised delivery days, (platforms, modes)."""
-        rules, days = self.scenario.fulfilment, np.empty((self.platforms.size, 2))
-        days[:, OWN] = rules.own_delivery_days
-        days[:, PLATFORM] = self.median_days
-        return rules.promise * days
-
     def retail_price(self, m: int) -> float:
         """Mean price of platform m's own range over price level; NaN without one."""
         rows = self.offers.retail(m)
@@ -363,8 +357,8 @@ class MarketplaceModel(ColumnModel):
     def entry_cost(self) -> float:
         """Sunk cost of entry, lowered by the best open platform's tools for sellers, in currency."""
         settings = self.scenario.entry
-        running = self.platforms.columns.failed < 0
-        tools = float(np.max(self.capability[running, CAPABILITIES.index("selection")], initial=0.0))
+        levels = zip(self.capability[:, SELECTION].tolist(), self.platforms.columns.failed.tolist(), strict=True)
+        tools = max((level for level, failed in levels if failed < 0), default=0.0)
         return settings.cost / (1.0 + settings.tools_gain * tools)
 
     def add_offers(self, count: int, **values: Any) -> Ints:

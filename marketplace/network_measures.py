@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.compiled import loop, rule
+from marketplace.ledger import ratio
 from marketplace.social import Graph
 
 Floats = npt.NDArray[np.float64]
@@ -162,9 +163,9 @@ def measure_networks(model: Any) -> dict[str, float]:
     return {
         "network.ties": float(ties),
         "network.seller_degree_gini": gini(survey.degree[platforms:][in_market]),
-        "network.giant_component": _ratio(sizes.max(), customers + providers),
-        "network.density": _ratio(ties, customers * providers),
-        "network.mean_degree": _ratio(ties, customers),
+        "network.giant_component": ratio(sizes.max(), customers + providers),
+        "network.density": ratio(ties, customers * providers),
+        "network.mean_degree": ratio(ties, customers),
     }
 
 
@@ -270,10 +271,6 @@ def ties_of(model: Any) -> tuple[Ints, Ints, Floats]:
     held = offers >= 0
     provider = model.offers.columns.seller[offers[held]].astype(np.int64) + len(model.platform_names)
     return np.repeat(rows, held.sum(axis=1)), provider, columns.tie_weight[rows][held]
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")
 
 
 def _correlation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:

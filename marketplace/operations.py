@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from agents.compiled import loop
 from agents.platform import capability_level, learned_cost, speed_premium
 from agents.plugins import PluginError
 from agents.policies import CAPABILITIES, Books, Decision
-from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS, total
+from marketplace.ledger import CARRIERS, CUSTOMERS, OUTSIDE, PLATFORMS, ratio
 
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel
@@ -73,6 +75,10 @@ class WeekBooks:
         """Begin a new week."""
         self._figures[:] = 0.0
 
+    def of(self, m: int) -> dict[str, float]:
+        """Return every figure of platform m."""
+        return dict(zip(self.FIELDS, self._figures[:, m].tolist(), strict=True))
+
     def totals(self) -> dict[str, float]:
         """Return every figure summed over the platforms."""
         return dict(zip(self.FIELDS, np.add.reduce(self._figures, axis=1).tolist(), strict=True))
@@ -91,7 +97,16 @@ def launch_unit_cost(platform: Platform, shipping: float) -> float:
 def count_retail(model: MarketplaceModel) -> None:
     """Smooth what platforms sell of their own."""
     weight = SMOOTHING if model.week > 1 else 0.0
-    model.retail_volume[:] = weight * model.retail_volume + (1.0 - weight) * model.books.retail_units
+    for m, units in enumerate(model.books.retail_units.tolist()):
+        model.retail_volume[m] = smoothed(model.retail_volume.item(m), units, weight)
+
+
+def smoothed(before: float, now: float, weight: float = SMOOTHING) -> float:
+    """Return a smoothed figure, where ``weight`` is that of its old value."""
+    return weight * before + (1.0 - weight) * now
+
+
+# Platforms are few, so their week is plain arithmetic: on arrays of length one each step would cost ten times as much.
 
 
 def learn(model: MarketplaceModel) -> None:
@@ -101,42 +116,47 @@ def learn(model: MarketplaceModel) -> None:
     perceived unit cost of each order truly shipped, so that a shut valve means a technology that sees the volume of
     the reference week, and goes on learning at that pace.
     """
-    p, books = model.platforms.columns, model.books
+    p, fulfilled = model.platforms.columns, model.books.fulfilled.tolist()
     valve = model.flywheel["volume->unit_cost"]
-    before = np.where(np.isfinite(valve.value), valve.value, p.volume)
-    p.volume[:] = SMOOTHING * p.volume + (1.0 - SMOOTHING) * books.fulfilled
-    volume = valve.perceive(p.volume, model.week)
-    p.growth[:] = SMOOTHING * p.growth + (1.0 - SMOOTHING) * (volume - before)
-    p.experience += books.fulfilled * valve.factor
+    before = [seen if math.isfinite(seen) else true for seen, true in zip(valve.value, p.volume.tolist(), strict=True)]
+    for m, orders in enumerate(fulfilled):
+        p.volume[m] = smoothed(p.volume.item(m), orders)
+    volume, factor = valve.perceive(p.volume, model.week).tolist(), valve.factor.tolist()
     for m, settings in enumerate(model.scenario.platforms):
-        produce(model, m, settings, float(volume[m]), float(valve.factor[m]))
-        build_capacity(model, m, settings, float(volume[m]))
-    paid = books.handling + books.speed + books.capacity
-    model.ledger.pay(PLATFORMS, OUTSIDE, "fulfilment", paid)
-    model.ledger.pay(PLATFORMS, CARRIERS, "shipping", books.shipping)
-    p.cash -= paid + books.shipping
+        p.growth[m] = smoothed(p.growth.item(m), volume[m] - float(before[m]))
+        p.experience[m] += fulfilled[m] * factor[m]
+        fulfilment, shipping = produce(model, m, settings, volume[m], factor[m])
+        build_capacity(model, m, settings, volume[m])
+        model.ledger.pay(PLATFORMS, OUTSIDE, "fulfilment", fulfilment)
+        model.ledger.pay(PLATFORMS, CARRIERS, "shipping", shipping)
+        p.cash[m] -= fulfilment + shipping
 
 
-def produce(model: MarketplaceModel, m: int, settings: Platform, volume: float, factor: float) -> None:
-    """Work out what platform m's fulfilment cost this week, where it perceives ``factor`` times its true volume."""
+def produce(
+    model: MarketplaceModel, m: int, settings: Platform, volume: float, factor: float
+) -> tuple[float, float]:
+    """Work out what platform m's fulfilment cost this week, where it perceives ``factor`` times its true volume.
+
+    Returns what is paid for fulfilment and to carriers, in currency.
+    """
     p, books, rules = model.platforms.columns, model.books, model.scenario.fulfilment
-    shipped, stands, smoothed = float(books.fulfilled[m]), float(p.capacity[m]), float(p.volume[m])
-    books.stood[m] = stands
+    shipped, stands, true_volume = books.fulfilled.item(m), p.capacity.item(m), p.volume.item(m)
     learned = settings.handling_cost * learned_cost(
-        float(p.experience[m]), settings.launch_volume, settings.progress_ratio, settings.handling_floor
+        p.experience.item(m), settings.launch_volume, settings.progress_ratio, settings.handling_floor
     )
-    premium = speed_premium(float(model.median_days[m]), rules.delivery_days, settings.speed_cost)
+    premium = speed_premium(model.median_days.item(m), rules.delivery_days, settings.speed_cost)
     overload = max(0.0, shipped - stands / factor) if settings.capacity > 0.0 and factor > 0.0 else 0.0
     # Perceived at the same floor as in a unit cost, so that a technology without volume is dear, not infinitely so.
-    capacity = settings.capacity_cost * stands * (max(smoothed, 1.0) / max(volume, 1.0))
+    capacity = settings.capacity_cost * stands * (max(true_volume, 1.0) / max(volume, 1.0))
     handling, speed = learned * (shipped + settings.overload_cost * overload), learned * (premium - 1.0) * shipped
     shipping = rules.shipping_cost * shipped
+    books.stood[m] = stands
     books.handling[m], books.speed[m], books.capacity[m], books.shipping[m] = handling, speed, capacity, shipping
-    before = now = float(p.unit_cost[m])
+    before = now = p.unit_cost.item(m)
     if shipped > 0.0:
-        now = (handling + speed + shipping) / shipped + capacity / max(smoothed, 1.0)
-    weight = SMOOTHING if settings.capacity > 0.0 else 0.0
-    p.unit_cost[m] = weight * before + (1.0 - weight) * now
+        now = (handling + speed + shipping) / shipped + capacity / max(true_volume, 1.0)
+    p.unit_cost[m] = smoothed(before, now, SMOOTHING if settings.capacity > 0.0 else 0.0)
+    return handling + speed + capacity, shipping
 
 
 def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: float) -> None:
@@ -144,12 +164,12 @@ def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: 
     if settings.capacity == 0.0 or model.platforms.columns.failed[m] >= 0:
         return
     p, pending = model.platforms.columns, model.capacity_orders[m]
-    stands = float(p.capacity[m]) * (1.0 - settings.capacity_wear)
+    stands = p.capacity.item(m) * (1.0 - settings.capacity_wear)
     while pending and pending[0][0] <= model.week:
         stands += pending.pop(0)[1]
     p.capacity[m] = stands
     coming = stands + sum(lump for _, lump in pending)
-    forecast = volume + max(0.0, float(p.growth[m])) * settings.capacity_lead
+    forecast = volume + max(0.0, p.growth.item(m)) * settings.capacity_lead
     if forecast > settings.capacity_trigger * coming:
         pending.append((model.week + settings.capacity_lead, settings.capacity_lump * coming))
 
@@ -157,44 +177,50 @@ def build_capacity(model: MarketplaceModel, m: int, settings: Platform, volume: 
 def close_books(model: MarketplaceModel) -> None:
     """Add up revenue and cost, pay overheads, and smooth the surplus."""
     p, books, ledger = model.platforms.columns, model.books, model.ledger
-    gmv = books.retail_gmv + books.third_party_gmv
-    open_ = p.failed < 0
-    books.overhead[:] = model.overhead * open_ + model.overhead_share * gmv
-    rate = model.scenario.fulfilment.holding_cost
-    if rate > 0.0:
-        for m in range(model.platforms.size):
-            rows = model.offers.retail(m)
-            books.holding[m] = rate * float(np.dot(model.offers.columns.stock[rows], model.offers.columns.cost[rows]))
-    ledger.pay(PLATFORMS, OUTSIDE, "overhead and holding cost", books.overhead + books.holding)
-    bonus = model.scenario.adoption.referral_bonus * model.referred
-    if bonus > 0.0:
-        books.bonuses[:] = open_ * (bonus / max(1, int(open_.sum())))
-        ledger.pay(PLATFORMS, CUSTOMERS, "referral bonuses", books.bonuses)
-    p.cash -= books.overhead + books.holding + books.bonuses
-    books.revenue[:] = books.retail_gmv - books.retail_refunds + books.commission + books.fees
-    books.margin[:] = books.revenue - np.add.accumulate(books.costs)[-1]
-    # Price cuts that the surplus pays for are handed back before the policy decides anew.
-    books.surplus[:] = books.margin + books.price_cuts
-    memory = model.scenario.policy.memory
-    p.surplus[:] = memory * p.surplus + (1.0 - memory) * books.surplus
+    rate, memory = model.scenario.fulfilment.holding_cost, model.scenario.policy.memory
+    open_ = [failed < 0 for failed in p.failed.tolist()]
+    bonus = model.scenario.adoption.referral_bonus * model.referred / max(1, sum(open_))
+    for m, settings in enumerate(model.scenario.platforms):
+        gmv = books.retail_gmv.item(m) + books.third_party_gmv.item(m)
+        overhead = settings.overhead * open_[m] + settings.overhead_share * gmv
+        holding = rate * stock_value(model, m) if rate > 0.0 else 0.0
+        bonuses = bonus * open_[m]
+        books.overhead[m], books.holding[m], books.bonuses[m] = overhead, holding, bonuses
+        ledger.pay(PLATFORMS, OUTSIDE, "overhead and holding cost", overhead + holding)
+        ledger.pay(PLATFORMS, CUSTOMERS, "referral bonuses", bonuses)
+        p.cash[m] -= overhead + holding + bonuses
+        revenue = (
+            books.retail_gmv.item(m) - books.retail_refunds.item(m) + books.commission.item(m) + books.fees.item(m)
+        )
+        margin = revenue - sum(books.costs[:, m].tolist())
+        # Price cuts that the surplus pays for are handed back before the policy decides anew.
+        surplus = margin + books.price_cuts.item(m)
+        books.revenue[m], books.margin[m], books.surplus[m] = revenue, margin, surplus
+        p.surplus[m] = smoothed(p.surplus.item(m), surplus, memory)
+
+
+def stock_value(model: MarketplaceModel, m: int) -> float:
+    """What platform m's own stock has cost, in currency."""
+    rows, c = model.offers.retail(m), model.offers.columns
+    return float(np.dot(c.stock[rows], c.cost[rows]))
 
 
 def spend_surplus(model: MarketplaceModel) -> None:
     """Let every platform's policy decide, and carry out what it decides."""
     p = model.platforms.columns
-    budget = model.flywheel["surplus->capabilities"].perceive(p.surplus, model.week) * model.scenario.policy.spend
+    surplus = model.flywheel["surplus->capabilities"].perceive(p.surplus, model.week).tolist()
     for m, settings in enumerate(model.scenario.platforms):
         p.capability[m] *= 1.0 - settings.wear
         if p.failed[m] >= 0:
             continue
-        decision = model.policies[m].decide(books_of(model, m, float(budget[m])))
+        decision = model.policies[m].decide(books_of(model, m, surplus[m] * model.scenario.policy.spend))
         if not isinstance(decision, Decision):
             raise PluginError(f"policy {model.policies[m].name!r} must return a Decision, not {decision!r:.60}.")
-        units = max(1.0, float(model.retail_volume[m]))
-        p.discount[m] += settings.price_speed * (decision.spend.get("price", 0.0) / units - p.discount[m])
-        invested = np.array([decision.spend.get(lever, 0.0) for lever in CAPABILITIES])
+        units, discount = max(1.0, model.retail_volume.item(m)), p.discount.item(m)
+        p.discount[m] = discount + settings.price_speed * (decision.spend.get("price", 0.0) / units - discount)
+        invested = [decision.spend.get(lever, 0.0) for lever in CAPABILITIES]
         p.capability[m] += invested
-        spent = total(invested)
+        spent = sum(invested)
         model.books.spent[m] = spent
         model.books.dividend[m] = decision.dividend
         p.cash[m] -= spent + decision.dividend
@@ -218,54 +244,61 @@ def fail(model: MarketplaceModel, m: int) -> None:
 
 def books_of(model: MarketplaceModel, m: int, budget: float) -> Books:
     """Return what platform m's policy sees."""
-    p, books, settings = model.platforms.columns, model.books, model.scenario.platforms[m]
+    p, settings, books = model.platforms.columns, model.scenario.platforms[m], model.books.of(m)
     offers, sellers = model.offers.third_party_on(m)
-    gmv = float(books.retail_gmv[m] + books.third_party_gmv[m])
+    gmv = books["retail_gmv"] + books["third_party_gmv"]
     level = capability_level(p.capability[m], settings.capability_scale)
     return Books(
         week=model.week,
         platform=settings.name,
         gmv=gmv,
-        revenue=float(books.revenue[m]),
-        orders=float(books.orders[m]),
-        first_party_orders=float(books.retail_units[m]),
-        searches=float(books.searches[m]),
-        visits=float(books.visits[m]),
-        failed_searches=_ratio(books.failed[m], books.searches[m]),
-        unit_cost=float(p.unit_cost[m]),
-        cash=float(p.cash[m]),
+        revenue=books["revenue"],
+        orders=books["orders"],
+        first_party_orders=books["retail_units"],
+        searches=books["searches"],
+        visits=books["visits"],
+        failed_searches=ratio(books["failed"], books["searches"]),
+        unit_cost=p.unit_cost.item(m),
+        cash=p.cash.item(m),
         credit_line=settings.credit_line,
         surplus=budget,
-        discount=float(p.discount[m]),
+        discount=p.discount.item(m),
         active_customers=float(model.active_customers),
         active_sellers=sellers,
         offers=offers + model.offers.retail(m).size,
-        satisfaction=float(model.mean_satisfaction[m]),
-        late_rate=_ratio(books.late[m], books.delivered[m]),
-        stockout_rate=_ratio(books.demanded[m] - books.delivered[m], books.demanded[m]),
-        return_rate=_ratio(books.returned[m], books.delivered[m]),
-        promised_days=float(model.median_days[m] * model.scenario.fulfilment.promise),
-        first_party_share=_ratio(books.retail_gmv[m], gmv),
+        satisfaction=model.mean_satisfaction.item(m),
+        late_rate=ratio(books["late"], books["delivered"]),
+        stockout_rate=ratio(books["demanded"] - books["delivered"], books["demanded"]),
+        return_rate=ratio(books["returned"], books["delivered"]),
+        promised_days=model.median_days.item(m) * model.scenario.fulfilment.promise,
+        first_party_share=ratio(books["retail_gmv"], gmv),
         capabilities=dict(zip(CAPABILITIES, level.tolist(), strict=True)),
     )
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole > 0.0 else float("nan")
 
 
 def set_prices_and_fees(model: MarketplaceModel) -> None:
     """Let own retail prices and fulfilment fees follow unit cost as far as it is passed through."""
     p, offers, week = model.platforms.columns, model.offers.columns, model.week
-    for_price = model.flywheel["unit_cost->price"].perceive(p.unit_cost, week)
-    for_fees = model.flywheel["unit_cost->fees"].perceive(p.unit_cost, week)
+    for_price = model.flywheel["unit_cost->price"].perceive(p.unit_cost, week).tolist()
+    for_fees = model.flywheel["unit_cost->fees"].perceive(p.unit_cost, week).tolist()
     for m, settings in enumerate(model.scenario.platforms):
-        change = for_price[m] - p.launch_unit_cost[m]
-        rows = model.offers.retail(m)
-        target = offers.launch_price[rows] + settings.pass_through * change / (1.0 - settings.target_margin)
-        offers.regular_price[rows] += settings.price_speed * (target - offers.regular_price[rows])
-        # Own retail gives away its margin, never its goods.
-        regular = offers.regular_price[rows]
-        offers.price[rows] = np.maximum(regular - p.discount[m], np.minimum(regular, offers.cost[rows]))
-        fee = settings.fulfilment_fee + settings.fee_pass_through * (for_fees[m] - p.launch_unit_cost[m])
-        p.fulfilment_fee[m] = max(0.0, fee)
+        launch = p.launch_unit_cost.item(m)
+        passed_on = settings.pass_through * (for_price[m] - launch) / (1.0 - settings.target_margin)
+        set_retail_prices(
+            model.offers.retail(m), passed_on, settings.price_speed, p.discount.item(m), offers.launch_price,
+            offers.regular_price, offers.cost, offers.price,
+        )  # fmt: skip
+        p.fulfilment_fee[m] = max(0.0, settings.fulfilment_fee + settings.fee_pass_through * (for_fees[m] - launch))
+
+
+@loop
+def set_retail_prices(rows, passed_on, speed, discount, launch_price, regular_price, cost, price):  # type: ignore[no-untyped-def]
+    """Move own retail's regular prices towards their targets, and take the discount off: of the margin, not the goods.
+
+    ``passed_on`` is by how much costs have moved target prices since launch, in currency; ``speed`` the share of the
+    way that regular prices go in a week.
+    """
+    for row in rows:
+        regular_price[row] += speed * (launch_price[row] + passed_on - regular_price[row])
+        regular = regular_price[row]
+        price[row] = max(regular - discount, min(regular, cost[row]))

@@ -60,9 +60,10 @@ def choose_modes(model: MarketplaceModel) -> None:
         return
     rows = model.third_party_rows
     offers = model.offers.columns
-    offers.mode[rows] = births.better_mode(
-        model, offers.seller[rows], offers.platform[rows], model.level[offers.category[rows]]
-    )
+    births.choose_modes(
+        rows, offers.seller, offers.platform, offers.category, model.level, model.sellers.columns.mode_taste,
+        births.shipping_of(model), offers.mode,
+    )  # fmt: skip
 
 
 def relist(model: MarketplaceModel) -> None:
@@ -129,17 +130,43 @@ def part(  # type: ignore[no-untyped-def]
 
 def close(model: MarketplaceModel, gone: Ints) -> None:
     """Wind sellers up: stock is scrapped, what cash is left goes to the owner, who also covers a debt."""
-    offers, sellers = model.offers.columns, model.sellers.columns
-    theirs = model.third_party_rows
-    leaves = np.zeros(model.sellers.size, np.bool_)
-    leaves[gone] = True
-    theirs = theirs[leaves[offers.seller[theirs]]]
-    model.ledger.goods["scrapped"] += int(offers.stock[theirs].sum())
-    offers.stock[theirs] = 0
-    model.ledger.pay(SELLERS, OUTSIDE, "winding up", np.maximum(sellers.cash[gone], 0.0))
-    model.ledger.pay(OUTSIDE, SELLERS, "debts written off", np.maximum(-sellers.cash[gone], 0.0))
-    sellers.cash[gone] = 0.0
-    for name in ("profit", "revenue", "smoothed_profit", "year_revenue"):
-        model.sellers.column(name)[gone] = 0.0
-    model.offers.remove(theirs)
+    offers, s = model.offers.columns, model.sellers.columns
+    theirs = np.empty(model.third_party_rows.size, np.int64)
+    count, scrapped, left, owed = wind_up(
+        gone, model.third_party_rows, offers.seller, offers.stock, s.cash, s.profit, s.revenue, s.smoothed_profit,
+        s.year_revenue, theirs,
+    )  # fmt: skip
+    model.ledger.goods["scrapped"] += scrapped
+    model.ledger.pay(SELLERS, OUTSIDE, "winding up", left)
+    model.ledger.pay(OUTSIDE, SELLERS, "debts written off", owed)
+    model.offers.remove(theirs[:count])
     model.sellers.remove(gone)
+
+
+@loop
+def wind_up(gone, rows, seller, stock, cash, profit, revenue, smoothed, year, theirs):  # type: ignore[no-untyped-def]
+    """Clear the books of those who are gone; fills ``theirs`` with the rows of their offers.
+
+    Returns how many offers those are, units scrapped, cash left, and debts, both in currency.
+    """
+    leaves = np.zeros(cash.size, np.bool_)
+    left = 0.0
+    owed = 0.0
+    for who in gone:
+        leaves[who] = True
+        left += max(0.0, cash[who])
+        owed += max(0.0, -cash[who])
+        cash[who] = 0.0
+        profit[who] = 0.0
+        revenue[who] = 0.0
+        smoothed[who] = 0.0
+        year[who] = 0.0
+    count = 0
+    scrapped = 0
+    for row in rows:
+        if leaves[seller[row]]:
+            theirs[count] = row
+            count += 1
+            scrapped += stock[row]
+            stock[row] = 0
+    return count, scrapped, left, owed

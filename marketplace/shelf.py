@@ -77,7 +77,7 @@ def laid_out(model: MarketplaceModel) -> Shelf:
     shelf = empty_shelf(len(offers), offers.size, platforms * categories)
     laid = fill_shelf(
         offers.order, c.stock, model.to_order, on_sale, valve.bends, valve.factor, np.uint64(model.seed), c.key,
-        c.seller, c.platform, c.category, c.place, c.price, c.quality, c.mode, model.promises(), s.stars, s.reviews,
+        c.seller, c.platform, c.category, c.place, c.price, c.quality, c.mode, model.promised, s.stars, s.reviews,
         s.ad_bid, p.stars, p.reviews, weights_of(model), model.level, c.promised_days, shelf,
     )  # fmt: skip
     return Shelf(

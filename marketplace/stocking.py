@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import FORECAST, draw, first_uniform, normals
+from agents.chance import FORECAST, draw, first_uniform, normal
 from agents.compiled import loop
 from marketplace.fulfilment import aged, base_stock
 from marketplace.ledger import OUTSIDE, PLATFORMS, SELLERS
@@ -57,35 +57,44 @@ def restock(model: MarketplaceModel, tally: Tally) -> None:
     if model.to_order:
         return
     rules, rows, c = model.scenario.fulfilment, model.offers.rows, model.offers.columns
-    expected, u = np.empty(rows.size), np.empty(rows.size)
-    arrived = receive(
-        rows, np.uint64(model.seed), model.week, c.key, rules.lead_time, 1.0 - rules.forecast_memory, tally.demanded,
-        c.stock, c.pipeline, c.forecast, expected, u,
-    )  # fmt: skip
-    if rules.forecast_error > 0.0 and rules.base_stock == 0:  # the error falls as the data capability grows
-        error = rules.forecast_error * model.error_share[c.platform[rows]]
-        expected *= np.exp(error * normals(u))
     paid = np.zeros(2)
-    arrived += reorder(
-        rows, rules.base_stock, expected, rules.lead_time, rules.safety, c.seller, c.cost, c.stock, c.pipeline,
-        model.sellers.columns.cash, model.platforms.columns.cash, paid,
+    model.ledger.goods["received"] += replenish(
+        rows, np.uint64(model.seed), model.week, c.key, rules.lead_time, 1.0 - rules.forecast_memory, tally.demanded,
+        c.platform, rules.forecast_error * model.error_share, rules.base_stock, rules.safety, c.seller, c.cost,
+        c.stock, c.pipeline, c.forecast, model.sellers.columns.cash, model.platforms.columns.cash, paid,
     )  # fmt: skip
     pay_for_stock(model, paid)
-    model.ledger.goods["received"] += arrived
 
 
 @loop
-def receive(  # type: ignore[no-untyped-def]
-    rows, seed, week, key, lead_time, learning, demanded, stock, pipeline, forecast, expected, u,
+def replenish(  # type: ignore[no-untyped-def]
+    rows, seed, week, key, lead_time, learning, demanded, platform, error, fixed, safety, seller, cost, stock,
+    pipeline, forecast, cash, platform_cash, paid,
 ):  # fmt: skip
-    """Put what is due on stock, move the pipeline on by a week, and learn from demand. Returns units received.
+    """Receive, forecast and reorder, offer by offer. Returns units received; adds up what is paid.
 
-    Fills ``expected`` (n,), units per week, and ``u`` (n,), the uniforms of this week's forecast errors.
+    ``error`` (platforms,) is the sd of the log of forecasts over what is expected.
     """
-    units = 0
-    last = pipeline.shape[1] - 1
+    expected = np.empty(rows.size)
+    units = receive(rows, lead_time, learning, demanded, stock, pipeline, forecast)
     for k in range(rows.size):
         row = rows[k]
+        expected[k] = forecast[row]
+        if error[platform[row]] > 0.0 and fixed == 0:
+            u_forecast = first_uniform(seed, FORECAST, key[row], week)
+            expected[k] *= math.exp(error[platform[row]] * normal(u_forecast))
+    units += reorder(
+        rows, fixed, expected, lead_time, safety, seller, cost, stock, pipeline, cash, platform_cash, paid
+    )
+    return units
+
+
+@loop
+def receive(rows, lead_time, learning, demanded, stock, pipeline, forecast):  # type: ignore[no-untyped-def]
+    """Put what is due on stock, move the pipeline on by a week, and learn from demand. Returns units received."""
+    units = 0
+    last = pipeline.shape[1] - 1
+    for row in rows:
         if lead_time > 0:
             stock[row] += pipeline[row, 0]
             units += pipeline[row, 0]
@@ -93,8 +102,6 @@ def receive(  # type: ignore[no-untyped-def]
                 pipeline[row, weeks] = pipeline[row, weeks + 1]
             pipeline[row, last] = 0
         forecast[row] += learning * (demanded[row] - forecast[row])
-        expected[k] = forecast[row]
-        u[k] = first_uniform(seed, FORECAST, key[row], week)
     return units
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import BROWSE, DISRUPTION, draw
+from agents.chance import BROWSE, draw, poisson
 from agents.customer import ACTIVE
 from agents.offer import OWN, PLATFORM
 from agents.policies import CAPABILITIES
@@ -103,17 +103,19 @@ def adopt(model: MarketplaceModel) -> None:
 
 def perceive_capabilities(model: MarketplaceModel) -> None:
     """Let customers meet the capabilities of delivery, service and data, through their valve."""
-    scenario, level, gain = model.scenario, model.capability_levels(), model.capability_gain
-    model.capability = level
-    facing = level[:, CUSTOMER_FACING]
-    valve = model.flywheel["capabilities->experience"]
-    valve.perceive(np.add.reduce(facing, axis=1) / len(CUSTOMER_FACING), model.week)
-    seen = np.minimum(1.0, facing * valve.factor[:, None])
-    delivery, service, data = seen.T
-    model.median_days = scenario.fulfilment.delivery_days * (1.0 - gain[:, 0] * delivery)
-    model.spread = scenario.fulfilment.delivery_spread * (1.0 - gain[:, 1] * delivery)
-    model.error_share = 1.0 - gain[:, 2] * data
-    model.kept_share = 1.0 - scenario.experience.service_recovery * service
+    scenario, valve = model.scenario, model.flywheel["capabilities->experience"]
+    model.capability = model.capability_levels()
+    facing = [[level[k] for k in CUSTOMER_FACING] for level in model.capability.tolist()]
+    valve.perceive([sum(levels) / len(levels) for levels in facing], model.week)
+    for m, (levels, factor) in enumerate(zip(facing, valve.factor.tolist(), strict=True)):
+        delivery, service, data = (min(1.0, level * factor) for level in levels)
+        gain = scenario.platforms[m]
+        model.median_days[m] = scenario.fulfilment.delivery_days * (1.0 - gain.delivery_gain * delivery)
+        model.promised[m, OWN] = scenario.fulfilment.promise * scenario.fulfilment.own_delivery_days
+        model.promised[m, PLATFORM] = scenario.fulfilment.promise * model.median_days.item(m)
+        model.spread[m] = scenario.fulfilment.delivery_spread * (1.0 - gain.spread_gain * delivery)
+        model.error_share[m] = 1.0 - gain.data_gain * data
+        model.kept_share[m] = 1.0 - scenario.experience.service_recovery * service
 
 
 def people_of(model: MarketplaceModel) -> search.People:
@@ -150,16 +152,13 @@ def visit_and_choose(model: MarketplaceModel) -> None:
     model.expected_surplus = search_log.expected_surplus(model)
     count_visits(model)
     p = model.platforms.columns
-    p.demand[:] = operations.SMOOTHING * p.demand + (1.0 - operations.SMOOTHING) * books.searches
-    if model.week == 1:
-        p.demand[:] = books.searches
+    for m, searches in enumerate(books.searches.tolist()):
+        p.demand[m] = operations.smoothed(p.demand.item(m), searches) if model.week > 1 else searches
     wheel["visits->sellers"].perceive(p.demand, model.week)
 
 
 def count_visits(model: MarketplaceModel) -> None:
     """Count searches and failed searches by platform, and draw browsing visits."""
-    from scipy.special import pdtrik
-
     books, count = model.books, model.platforms.size
     if count == 1:
         books.searches[0] = model.searches_last_week
@@ -169,13 +168,13 @@ def count_visits(model: MarketplaceModel) -> None:
         platform, failed = model.visits.platform[slots], model.visits.offer[slots] < 0
         books.searches[:] = np.bincount(platform, minlength=count)
         books.failed[:] = np.bincount(platform, failed, count)
-    books.visits[:] = books.searches
     seed, key = np.uint64(model.seed), model.platforms.columns.key
     for m, searches in enumerate(books.searches.tolist()):
-        mean = model.scenario.customers.browsing * searches
-        if mean > 0.0:
+        expected = model.scenario.customers.browsing * searches
+        books.visits[m] = searches
+        if expected > 0.0:
             u, _, _, _ = draw(seed, BROWSE, key[m], model.week)
-            books.visits[m] += max(0.0, float(np.ceil(pdtrik(u, mean))))
+            books.visits[m] += poisson(u, expected)
 
 
 def used_slots(model: MarketplaceModel) -> npt.NDArray[np.int64]:
@@ -210,44 +209,37 @@ def fulfil(model: MarketplaceModel) -> None:
 
 def delivery_terms(model: MarketplaceModel) -> tuple[Floats, Floats]:
     """Return median days (disruptions included) and sd of log days, (platforms, modes) each."""
-    rules, count = model.scenario.fulfilment, model.platforms.size
-    seed, key = np.uint64(model.seed), model.platforms.columns.key
-    median, spread = np.empty((count, 2)), np.full((count, 2), rules.delivery_spread)
-    for m in range(count):
-        u_own, u_platform, _, _ = draw(seed, DISRUPTION, key[m], model.week)
-        median[m, OWN] = rules.own_delivery_days * (rules.disruption_days if u_own < rules.disruption_rate else 1.0)
-        median[m, PLATFORM] = model.median_days[m]
-        median[m, PLATFORM] *= rules.disruption_days if u_platform < rules.disruption_rate else 1.0
-    spread[:, PLATFORM] = model.spread
-    return median, spread
+    rules, terms = model.scenario.fulfilment, np.empty((2, model.platforms.size, 2))
+    fulfilment.disrupt(
+        np.uint64(model.seed), model.week, model.platforms.columns.key, rules.disruption_rate, rules.disruption_days,
+        rules.own_delivery_days, rules.delivery_spread, model.median_days, model.spread, *terms,
+    )  # fmt: skip
+    return terms[0], terms[1]
 
 
 def count_orders(model: MarketplaceModel) -> int:
     """Count the week's orders by outcome, days and consumer surplus. Returns the units that came back."""
     orders, books = model.week_orders, model.books
-    stays = np.empty(orders.offer.size, np.bool_)
-    came_back = fulfilment.count_orders(
-        orders, model.offers.columns.platform, model.tally.returned, books.demanded, books.delivered, books.late,
-        books.returned, books.days, stays,
+    came_back, surplus = fulfilment.count_orders(
+        orders, bent(model), model.offers.columns.platform, model.tally.returned, books.demanded, books.delivered,
+        books.late, books.returned, books.days,
     )  # fmt: skip
-    model.consumer_surplus = math.nan
-    if model.rules.outside > -math.inf:
-        model.consumer_surplus = total((orders.surplus + unbent(model))[stays])
+    model.consumer_surplus = surplus if model.rules.outside > -math.inf else math.nan
     return int(came_back)
 
 
-def unbent(model: MarketplaceModel) -> Floats | float:
-    """What valves added to the perceived disutility of each order, in currency: surplus is counted at true values."""
+def bent(model: MarketplaceModel) -> Floats:
+    """What valves added to the perceived disutility of each order, in currency; empty where they add nothing."""
     wheel, c, orders = model.flywheel, model.offers.columns, model.week_orders
     valves = [wheel[link] for link in ("price->experience", "selection->experience", "delivery->experience")]
     if not any(valve.bends for valve in valves):
-        return 0.0
+        return np.empty(0)
     rows = orders.offer
     price, distance, days = (valve.factor[c.platform[rows]] - 1.0 for valve in valves)
     choice = model.scenario.choice
     worth = model.level[c.category[rows]] / model.customers.columns.alpha[orders.customer]
-    bent = choice.tau * orders.distance * distance + choice.delta * c.promised_days[rows] * days
-    return np.asarray(c.price[rows] * price + worth * bent)
+    felt = choice.tau * orders.distance * distance + choice.delta * c.promised_days[rows] * days
+    return np.asarray(c.price[rows] * price + worth * felt)
 
 
 # -- 4. experience -----------------------------------------------------------------------------------------------
@@ -350,6 +342,3 @@ def platforms_act(model: MarketplaceModel) -> None:
 def measure(model: MarketplaceModel) -> None:
     """One row of indicators; the flywheel's link values."""
     model.record(indicators.measure(model))
-
-
-assert OWN == 0 and PLATFORM == 1  # the tables of delivery terms are indexed by mode

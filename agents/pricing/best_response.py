@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from agents.compiled import loop, rule
+from agents.maths import omega
 from agents.pricing.base import Floats, PricingView, SellerPricing
 
 HIGHEST_SHARE = 1.0 - 1e-9  # a seller that is chosen for certain would have no finite best price
 
 
-def logit_markup(markup: Floats, share: Floats, alpha: Floats, mu: float) -> Floats:
-    """Return the most profitable common mark-up of a seller's offers under multinomial logit.
+@rule
+def logit_markup(markup, share, sensitivity):  # type: ignore[no-untyped-def]
+    """Return the most profitable common mark-up of a seller's offers under multinomial logit, in currency.
 
     With S its share at mark-up m, and rivals' prices as they are, the best mark-up is
     ``m* = (mu / alpha) (1 + W(S / (1 - S) exp(alpha m / mu - 1)))``, W being Lambert's function. Its fixed
@@ -19,31 +24,44 @@ def logit_markup(markup: Floats, share: Floats, alpha: Floats, mu: float) -> Flo
 
     Parameters
     ----------
-    markup : float64[G]
-        Mark-up m at which the shares were seen, currency.
-    share : float64[G]
+    markup : float
+        Mark-up m at which the share was seen, currency.
+    share : float
         Share S, in [0, 1].
-    alpha : float64[G]
-        Price sensitivity, utility per currency, above 0.
-    mu : float
-        Scale of taste noise, utility.
-
-    Returns
-    -------
-    float64[G]
-        Best mark-up m*, currency.
-
-    Notes
-    -----
-    ``W(exp(y))`` is the Wright omega function of y, which does not overflow (Lawrence, Corless & Jeffrey
-    2012, ACM Transactions on Mathematical Software 38(3), algorithm 917).
+    sensitivity : float
+        Price sensitivity over the scale of taste noise, alpha / mu, per currency, above 0.
     """
-    from scipy.special import logit, wrightomega
+    best = 1.0
+    if share > 0.0:
+        seen = min(share, HIGHEST_SHARE)
+        best += omega(sensitivity * markup - 1.0 + (math.log(seen) - math.log1p(-seen)))
+    return best / sensitivity
 
-    sensitivity = alpha / mu
-    odds = logit(np.minimum(np.maximum(share, 0.0), HIGHEST_SHARE))
-    best: Floats = (1.0 + wrightomega(sensitivity * markup - 1.0 + odds)) / sensitivity
-    return best
+
+@loop
+def respond(  # type: ignore[no-untyped-def]
+    price, unit_cost, keep, group, own_share, alpha, seen, mu, damping, cap, prices,
+):  # fmt: skip
+    """Move prices towards break-even plus the best mark-up of each group; see `PricingView` for what comes in.
+
+    ``cap`` is the highest mark-up over break-even, as a share of it; ``prices`` (n,) is filled.
+    """
+    markup = np.zeros(own_share.size)  # first the sum, then the mean, then the best
+    offers = np.zeros(own_share.size)
+    known = np.zeros(own_share.size, np.bool_)
+    for k in range(price.size):
+        markup[group[k]] += price[k] - unit_cost[k] / keep[k]
+        offers[group[k]] += 1.0
+    for g in range(own_share.size):
+        known[g] = seen[g] > 0 and 0.0 < alpha[g] < math.inf and 0.0 <= own_share[g] <= 1.0
+        if known[g]:
+            markup[g] = logit_markup(markup[g] / offers[g], own_share[g], alpha[g] / mu)
+    for k in range(price.size):
+        break_even = unit_cost[k] / keep[k]
+        moved = price[k]
+        if known[group[k]]:
+            moved += damping * (break_even + markup[group[k]] - price[k])
+        prices[k] = min(max(moved, break_even), (1.0 + cap) * break_even)
 
 
 class BestResponse(SellerPricing):
@@ -62,22 +80,9 @@ class BestResponse(SellerPricing):
 
     def prices(self, view: PricingView) -> Floats:
         """Return prices moved towards break-even plus the best mark-up."""
-        known = (view.seen > 0) & (view.alpha > 0.0) & np.isfinite(view.alpha) & np.isfinite(view.own_share)
-        break_even = view.break_even
-        best = logit_markup(
-            self._mean_markup(view, break_even),
-            np.where(known, view.own_share, 0.0),
-            np.where(known, view.alpha, 1.0),  # whatever it says of an unknown group is not used
-            view.mu,
-        )
-        target = np.where(known[view.group], break_even + best[view.group], view.price)
-        return self.bounded(view, view.price + self.settings.damping * (target - view.price))
-
-    @staticmethod
-    def _mean_markup(view: PricingView, break_even: Floats) -> Floats:
-        """Return the mean mark-up over break-even of each group's offers, float64[G], currency."""
-        groups = len(view.own_share)
-        offers = np.bincount(view.group, minlength=groups)
-        total = np.bincount(view.group, weights=view.price - break_even, minlength=groups)
-        mean: Floats = total / np.maximum(offers, 1)
-        return mean
+        prices = np.empty(len(view.price))
+        respond(
+            view.price, view.unit_cost, view.keep, view.group, view.own_share, view.alpha, view.seen, view.mu,
+            self.settings.damping, self.settings.markup_cap, prices,
+        )  # fmt: skip
+        return prices

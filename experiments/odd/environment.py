@@ -43,6 +43,7 @@ STATES = (
     State("_rows", "as indicators", "kept", "the indicators of every week so far"),
     State("capability", "share", "week", "true level of each capability of each platform"),
     State("median_days", "days", "week", "median delivery time of each platform's fulfilment"),
+    State("promised", "days", "week", "promised delivery time by platform and mode"),
     State("spread", "log", "week", "sd of log delivery days of each platform's fulfilment"),
     State("error_share", "share", "week", "share of search noise and forecast error that data leaves"),
     State("kept_share", "share", "week", "share of a penalty that service leaves"),

@@ -14,7 +14,7 @@ import numpy as np
 
 from agents import chance
 from marketplace import MarketplaceModel, births, entrants, week
-from marketplace.candidates import candidates_of
+from marketplace.candidates import cohort_of
 from marketplace.flywheel import Flywheel
 from marketplace.scenario import Scenario
 from marketplace.sections import LINKS
@@ -276,12 +276,13 @@ def _enter(model: MarketplaceModel, note: SimpleNamespace, *, copies: bool) -> i
     """Let candidates in, and note what they saw."""
     note.weighing = state(model)
     note.market = model.branch() if copies else None
-    mine = candidates_of(model)
-    note.traits, note.listings = mine.traits, mine.listings
-    note.belief = chance.normals(draws(model, chance.BELIEF, mine.traits.key, model.week)[:, 0])
+    cohort = cohort_of(model)
+    mine = cohort.first_of(model.week) + np.arange(cohort.each)
+    note.traits, note.listings = births.Traits._make(part[mine] for part in cohort.traits), cohort.listings_of(mine)
+    note.belief = chance.normals(draws(model, chance.BELIEF, note.traits.key, model.week)[:, 0])
     before = model.sellers.size
     count = real_enter(model)
-    note.entered = [int(np.flatnonzero(mine.traits.key == key)[0]) for key in model.sellers.columns.key[before:]]
+    note.entered = [int(np.flatnonzero(note.traits.key == key)[0]) for key in model.sellers.columns.key[before:]]
     return count
 
 
@@ -295,7 +296,8 @@ def who_enters(note: SimpleNamespace, fixed_cost: float) -> list[int]:
     with patch.object(births, "open_sellers") as opened:
         real_enter(market)
     market.log = log
-    return [int(c) for call in opened.call_args_list for c in call.args[2]]
+    first = cohort_of(market).first_of(market.week)
+    return [int(c) - first for call in opened.call_args_list for c in call.args[2]]
 
 
 def orders_at(note: SimpleNamespace, m: int, trigger: float) -> list[tuple[int, float]]:

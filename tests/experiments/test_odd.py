@@ -209,9 +209,9 @@ def test_no_column_changes_in_a_phase_that_is_not_said_to_write_it() -> None:
 
 
 APPARATUS = {
-    "_columns", "_figures_of", "_scenario", "capability_gain", "capability_scale", "cohort", "datacollector",
-    "flywheel", "fulfilment_opens", "overhead", "overhead_share", "platform_names", "policies", "pricing", "raw_log",
-    "rules", "searches_each", "seed", "to_order", "whole_log",
+    "_columns", "_figures_of", "_scenario", "capability_scale", "cohort", "datacollector", "first_opening", "flywheel",
+    "fulfilment_opens", "platform_names", "policies", "pricing", "raw_log", "rules", "searches_each", "seed",
+    "to_order", "whole_log",
 }  # fmt: skip
 """Attributes that are settings, instruments or room to work in: none is state that a week leaves to the next."""
 
