@@ -47,6 +47,9 @@ class Column:
         source: str,
         dim: str | None,
         readonly: bool,
+        engine: bool,
+        low: float | None,
+        high: float | None,
     ) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.unit = unit
@@ -54,6 +57,9 @@ class Column:
         self.source = source
         self.dim = dim
         self.readonly = readonly
+        self.engine = engine
+        self.low = low
+        self.high = high
         self.default = self.checked(default)
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -74,9 +80,9 @@ class Column:
         return value.item() if self.dim is None else value.copy()
 
     def __set__(self, view: Any, value: ArrayLike) -> None:
-        if self.readonly:
+        if self.readonly or self.engine:
             raise AttributeError(f"{type(view).__name__}.{self.name} is read-only: {self.doc}")
-        view.table.column(self.name)[view.row] = self.checked(value)
+        view.table.column(self.name)[view.row] = self.within(self.checked(value))
 
     def __repr__(self) -> str:
         dim = f", dim={self.dim!r}" if self.dim else ""
@@ -111,6 +117,25 @@ class Column:
             raise ValueError(f"Column {self.name!r} holds {target}; {values!r} does not fit into it.")
         return stored
 
+    def within(self, values: Array) -> Array:
+        """Return `values`, refusing what lies outside the column's range: for what is written by hand.
+
+        Raises
+        ------
+        ValueError
+            If a value is below `low`, above `high` or not finite.
+        """
+        if values.dtype.kind not in "iuf":
+            return values
+        low, high = -np.inf if self.low is None else self.low, np.inf if self.high is None else self.high
+        wrong = ~(np.isfinite(values) & (values >= low) & (values <= high))
+        if wrong.any():
+            ends = {(False, False): "finite numbers", (True, False): f"numbers from {low:g}"}
+            span = ends.get((self.low is not None, self.high is not None), f"numbers from {low:g} to {high:g}")
+            first = np.atleast_1d(values)[np.atleast_1d(wrong)][0]
+            raise ValueError(f"Column {self.name!r} holds {span} ({self.unit}); {first.item()!r} was given.")
+        return values
+
     def shaped(self, values: ArrayLike, count: int, length: int | None) -> Array:
         """Return checked `values` that broadcast to `count` rows.
 
@@ -118,7 +143,7 @@ class Column:
         ----------
         values
             A scalar or an array of shape (count,). With a dim: a scalar, (length,) for one row given to all,
-            or (count, length).
+            or (count, length); also (count,) where the length is 1.
         count
             Number of rows.
         length
@@ -130,6 +155,8 @@ class Column:
             If the shape is another.
         """
         stored = self.checked(values)
+        if length == 1 and count != 1 and stored.shape == (count,):
+            return stored[:, None]
         allowed = [(), (count,)] if length is None else [(), (length,), (count, length)]
         if stored.shape not in allowed:
             shapes = " or ".join(map(str, allowed))
@@ -146,6 +173,9 @@ def column(
     source: str = "assumption",
     dim: str | None = None,
     readonly: bool = False,
+    engine: bool = False,
+    low: float | None = None,
+    high: float | None = None,
 ) -> Column:
     """Declare a column on a class body.
 
@@ -164,6 +194,10 @@ def column(
         array of shape (length,).
     readonly
         Whether the values are fixed once appended.
+    engine
+        Whether only the model itself writes them: they hang together with other state, such as rows of a table.
+    low, high
+        Range of what may be written by hand, both ends included; None is no bound.
 
     Returns
     -------
@@ -171,7 +205,7 @@ def column(
         A descriptor: on the class itself, on an instance the value in its row as a Python scalar (with `dim`,
         a copy as an array).
     """
-    return Column(dtype, default, unit, doc, source, dim, readonly)
+    return Column(dtype, default, unit, doc, source, dim, readonly, engine, low, high)
 
 
 ALIVE = column(bool, True, unit="flag", doc="Living; only the table's `remove` changes it.", readonly=True)

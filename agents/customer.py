@@ -23,20 +23,24 @@ CHANNELS = ("none", "initial", "advertising", "word_of_mouth", "referral")
 class Customer(ColumnAgent):
     """A potential customer, adopted or not."""
 
-    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed")
-    status = column(np.int8, unit="code", doc="0 potential, 1 active, 2 lapsed")
-    channel = column(np.int8, unit="code", doc="channel it joined by: " + ", ".join(CHANNELS))
-    recommends = column(np.uint8, unit="yes/no", doc="recommends to its neighbours this week")
+    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed", engine=True)
+    status = column(np.int8, unit="code", doc="0 potential, 1 active, 2 lapsed", low=0, high=2)
+    channel = column(np.int8, unit="code", doc="channel it joined by: " + ", ".join(CHANNELS), low=0, high=4)
+    recommends = column(np.uint8, unit="yes/no", doc="recommends to its neighbours this week", low=0, high=1)
     joined = column(np.int32, -1, unit="week", doc="week it joined, -1 if it has not")
     last_order = column(np.int32, -1, unit="week", doc="week of its latest delivered order, -1 if none")
-    orders = column(np.int32, unit="orders", doc="delivered orders so far")
+    orders = column(np.int32, unit="orders", doc="delivered orders so far", low=0)
     quarters = column(np.uint8, unit="bits", doc="bit k is set if it ordered k quarters ago")
-    need_rate = column(np.float64, unit="needs per week", doc="need rate lambda at launch satisfaction")
-    alpha = column(np.float64, unit="utility per price level", doc="price sensitivity")
+    need_rate = column(np.float64, unit="needs per week", doc="need rate lambda at launch satisfaction", low=0)
+    alpha = column(np.float64, unit="utility per price level", doc="price sensitivity", low=0)
     leniency = column(np.float64, unit="points", doc="its own shift of the likelihood to recommend")
-    satisfaction = column(np.float64, unit="share", dim="platform", doc="satisfaction S with each platform")
-    tie_offer = column(np.int32, -1, unit="offer row", dim="tie", doc="offer last bought from each tied seller")
-    tie_weight = column(np.float64, unit="share", dim="tie", doc="weight of each tie")
+    satisfaction = column(
+        np.float64, unit="share", dim="platform", doc="satisfaction S with each platform", low=0, high=1
+    )
+    tie_offer = column(
+        np.int32, -1, unit="offer row", dim="tie", doc="offer last bought from each tied seller", engine=True
+    )
+    tie_weight = column(np.float64, unit="share", dim="tie", doc="weight of each tie", low=0, high=1)
 
 
 class CustomerRules(NamedTuple):

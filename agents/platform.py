@@ -14,11 +14,11 @@ from agents.population import ColumnAgent
 class Platform(ColumnAgent):
     """A platform: its purse, its technology, its capabilities, its prices."""
 
-    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed")
+    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed", engine=True)
     failed = column(np.int32, -1, unit="week", doc="week in which its credit ran out, -1 if it lives")
     cash = column(np.float64, unit="currency", doc="cash; may go below zero down to the credit line")
-    experience = column(np.float64, unit="orders", doc="cumulative orders its technology has learned from")
-    capacity = column(np.float64, unit="orders per week", doc="fulfilment capacity that stands")
+    experience = column(np.float64, unit="orders", doc="cumulative orders its technology has learned from", low=0)
+    capacity = column(np.float64, unit="orders per week", doc="fulfilment capacity that stands", low=0)
     capability = column(
         np.float64, unit="currency", dim="capability", doc="spending stored, worn: " + ", ".join(CAPABILITIES)
     )
@@ -26,10 +26,12 @@ class Platform(ColumnAgent):
     growth = column(np.float64, unit="orders per week per week", doc="smoothed growth of volume")
     demand = column(np.float64, unit="searches per week", doc="smoothed searches")
     surplus = column(np.float64, unit="currency per week", doc="smoothed surplus before what the policy spends")
-    unit_cost = column(np.float64, unit="currency per order", doc="smoothed cost of fulfilling one order")
-    launch_unit_cost = column(np.float64, unit="currency per order", doc="unit cost at launch")
-    fulfilment_fee = column(np.float64, unit="currency per order", doc="fee of fulfilling a seller's order")
-    discount = column(np.float64, unit="currency per unit", doc="price cut of own retail that the surplus pays for now")
+    unit_cost = column(np.float64, unit="currency per order", doc="smoothed cost of fulfilling one order", low=0)
+    launch_unit_cost = column(np.float64, unit="currency per order", doc="unit cost at launch", low=0)
+    fulfilment_fee = column(np.float64, unit="currency per order", doc="fee of fulfilling a seller's order", low=0)
+    discount = column(
+        np.float64, unit="currency per unit", doc="price cut of own retail that the surplus pays for now", low=0
+    )
     stars = column(np.float64, unit="stars", doc="sum of the stars of its own retail")
     reviews = column(np.int64, unit="reviews", doc="number of those reviews")
 

@@ -214,6 +214,8 @@ class Members(AgentSet):  # type: ignore[misc]
         ------
         ValueError
             If the mask is not boolean or not of shape (len,).
+        TypeError
+            If it is neither a mask nor a function.
         """
         count = len(self)
         fraction = isinstance(at_most, float) and at_most <= 1.0
@@ -224,6 +226,9 @@ class Members(AgentSet):  # type: ignore[misc]
                 given = f"{filter_func.dtype} of shape {filter_func.shape}"
                 raise ValueError(f"A mask over this set is bool of shape ({count},); {given} was given.")
             keep = keep & filter_func
+        elif filter_func is not None and not callable(filter_func):
+            wanted = "a boolean NumPy array over this set, or a function of one agent"
+            raise TypeError(f"select takes {wanted}; {filter_func!r:.60} was given.")
         positions = np.flatnonzero(keep)
         if filter_func is not None and not isinstance(filter_func, np.ndarray):
             positions = self._passing(filter_func, positions, limit)
@@ -449,9 +454,9 @@ class Selection(Members):
         """Write one attribute of every member; `value` is a scalar or shape (len,), see `Column.shaped`."""
         table = self.population.table
         declared = table.declared.get(attr_name)
-        if declared is None or declared.readonly:
+        if declared is None or declared.readonly or declared.engine:
             return self.do(setattr, attr_name, value)  # a property's setter, or the refusal
-        shaped = declared.shaped(value, len(self), table.dims.get(declared.dim or ""))
+        shaped = declared.within(declared.shaped(value, len(self), table.dims.get(declared.dim or "")))
         table.column(attr_name)[self.rows] = shaped
         return self
 
@@ -683,7 +688,7 @@ class ColumnModel(mesa.Model):  # type: ignore[misc]
             raise TypeError(f"{type(self).__name__} has no parameter {next(iter(kwargs))!r}.")
         if rng is not None and seed is not None:
             raise ValueError(f"rng and seed both name the seed; rng={rng!r} and seed={seed!r} were given.")
-        self.run_seed = _seed(rng if seed is None else seed)
+        self.run_seed = seed_of(rng if seed is None else seed)
         scenario = self._scenario
         self.populations: dict[type, Population] = {}
         self.others: dict[int, Agent] = {}
@@ -767,10 +772,10 @@ class ColumnModel(mesa.Model):  # type: ignore[misc]
         super().remove_all_agents()  # Mesa 3.5 closes its data sets there
 
 
-def _seed(given: Any) -> int:
+def seed_of(given: Any) -> int:
     """Return the seed as an int; 0 for None."""
     try:
-        seed = operator.index(0 if given is None else given)
+        seed = -1 if isinstance(given, bool) else operator.index(0 if given is None else given)
     except TypeError:
         seed = -1
     if seed < 0:

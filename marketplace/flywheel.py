@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from marketplace.declarations import Declaration
 from marketplace.sections import LINKS
 from marketplace.sections import Flywheel as FlywheelSection
 from marketplace.sections import Valve as ValveSection
@@ -86,33 +87,50 @@ class Valve:
         return self
 
     def scale(self, factor: float) -> Valve:
-        """Multiply what is perceived by ``factor``, from now on."""
-        self.factor_wanted = float(factor)
+        """Multiply what is perceived by ``factor``, from 0 to 100, from now on; ValueError for any other."""
+        self.factor_wanted = self._allowed("scale", factor)
         return self
 
     def push(self, share: float, from_week: int = 1) -> Valve:
-        """Push what is perceived by ``share`` (0.05 is five per cent up) from a week on."""
-        self.pushed = float(share)
+        """Push what is perceived by ``share`` from a week on.
+
+        0.05 is five per cent up; ValueError for a share that is not from -0.99 to 100.
+        """
+        self.pushed = self._allowed("push", share)
         self.push_from = int(from_week)
         return self
 
     def replay(self, values: npt.ArrayLike) -> Valve:
         """Perceive the values of a recorded run instead: (weeks,) or (weeks, platforms), week 1 first.
 
+        After the last week recorded, the quantity is perceived as it is. NaN is what was undefined when it was
+        recorded.
+
         Raises
         ------
         ValueError
-            If the shape does not fit the number of platforms.
+            If the shape does not fit the number of platforms, there is no week, or a value is infinite.
         """
         recorded = np.asarray(values, dtype=np.float64)
         if recorded.ndim == 1:
             recorded = recorded[:, None]
-        if recorded.ndim != 2 or recorded.shape[1] != self.value.size:
+        if recorded.ndim != 2 or recorded.shape[1] != self.value.size or len(recorded) == 0:
             raise ValueError(
                 f"{self.link}: a replay needs shape (weeks, {self.value.size}), not {np.shape(values)}."
             )
+        if np.isinf(recorded).any():
+            week = int(np.argmax(np.isinf(recorded).any(axis=1))) + 1
+            raise ValueError(f"{self.link}: a replay needs finite values, and that of week {week} is infinite.")
         self.recorded = recorded
         return self
+
+    def _allowed(self, field: str, value: float) -> float:
+        """Return a number within the range that a scenario allows for this field of a valve."""
+        try:
+            return float(getattr(ValveSection.model_validate({field: value}), field))
+        except ValueError:
+            allowed = Declaration(field, ValveSection.model_fields[field]).allowed
+            raise ValueError(f"{self.link}: {field} is {allowed}, not {value!r}.") from None
 
     def hold_below(self, true: Floats) -> None:
         """Perceive no more than the truth: for what can be hidden but not added, such as offers."""

@@ -17,7 +17,7 @@ from agents.customer import ACTIVE, Customer, CustomerRules
 from agents.offer import PLATFORM
 from agents.platform import Platform, capability_level
 from agents.policies import CAPABILITIES, PlatformPolicy, policy_named
-from agents.population import ColumnModel
+from agents.population import ColumnModel, seed_of
 from agents.pricing import SellerPricing, pricing_named
 from agents.seller import Seller
 from marketplace import births, indicators, operations, order_record, selling, stocking, week
@@ -59,6 +59,8 @@ class MarketplaceModel(ColumnModel):
     ------
     ScenarioError
         If a change does not fit the scenario.
+    ValueError
+        If the seed is no integer from 0, or given twice.
 
     Examples
     --------
@@ -79,8 +81,10 @@ class MarketplaceModel(ColumnModel):
             scenario = default_scenario()
         elif not isinstance(scenario, Scenario):
             scenario = load_scenario(scenario)
+        if rng is not None and seed is not None:
+            raise ValueError(f"rng and seed both name the seed; rng={rng!r} and seed={seed!r} were given.")
         given = rng if rng is not None else seed
-        changes = dict(kwargs) | ({"run.seed": int(given)} if given is not None else {})
+        changes = dict(kwargs) | ({"run.seed": seed_of(given)} if given is not None else {})
         if changes:
             scenario = scenario.with_changes(changes)
         self._scenario = scenario
@@ -237,8 +241,10 @@ class MarketplaceModel(ColumnModel):
         self.running = self.week < self.scenario.run.weeks
 
     def run(self, weeks: int | None = None) -> MarketplaceModel:
-        """Live through ``weeks`` weeks, or to the end of ``run.weeks``."""
-        end = self.scenario.run.weeks if weeks is None else self.week + weeks
+        """Live through ``weeks`` weeks, a whole number from 0, or to the end of ``run.weeks``."""
+        if weeks is not None and (not isinstance(weeks, int | np.integer) or weeks < 0):
+            raise ValueError(f"weeks is a whole number from 0; {weeks!r} was given.")
+        end = self.scenario.run.weeks if weeks is None else self.week + int(weeks)
         while self.week < end:
             self.step()
         return self
@@ -264,7 +270,11 @@ class MarketplaceModel(ColumnModel):
         return frame.astype({"week": np.int64})
 
     def orders(self) -> pd.DataFrame:
-        """Every order, where ``run.record_orders`` asks for them; see DESIGN for the columns. Ids are permanent."""
+        """Every order placed, where ``run.record_orders`` asks for them; ids are permanent.
+
+        An order that met no stock has 0 ``units`` and no ``delivery_days``: leave these out to count what
+        ``weekly.orders`` counts.
+        """
         return order_record.order_table(self, self._orders)
 
     def purchase_network(self) -> nx.Graph:

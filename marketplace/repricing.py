@@ -10,6 +10,7 @@ import numpy.typing as npt
 from agents.chance import EXIT, draws
 from agents.compiled import loop
 from agents.offer import PLATFORM
+from agents.plugins import PluginError
 from agents.pricing import PricingView, SellerPricing
 from marketplace.learning import Learned, learn_from
 
@@ -76,17 +77,21 @@ def price_by(model: MarketplaceModel, rule: SellerPricing, rows: Ints, learned: 
         own_share=out.own_share[:groups],
         alpha=out.alpha[:groups],
         seen=out.seen[:groups],
-        rival_price=model.offers.rival_price(rows) if rule.name == "undercutting" else np.full(rows.size, np.nan),
+        rival_price=model.offers.rival_price(rows) if rule.sees_rivals else np.full(rows.size, np.nan),
         profit=sellers.climb_profit[who],
         profit_before=sellers.climb_before[who],
         direction=direction,
         mu=model.rules.mu,
         settings=model.scenario.sellers,
     )
-    prices = rule.prices(view)
+    given = rule.prices(view)
+    try:
+        prices = rule.checked(view, given)
+    except ValueError as error:
+        raise PluginError(str(error)) from None
     sellers.direction[who] = direction
     sellers.climb_before[who] = sellers.climb_profit[who]
-    return np.asarray(prices, dtype=np.float64)
+    return prices
 
 
 @loop

@@ -126,6 +126,8 @@ class Scenario(Section):
         ScenarioError
             For a path that is no field, a value out of range, or a world that cannot live.
         """
+        if not isinstance(changes, Mapping) or not all(isinstance(path, str) for path in changes):
+            raise ScenarioError(f"changes are a mapping of dotted paths to values; {changes!r:.80} was given")
         return Scenario(**apply_changes(self.tables(), changes))
 
     def tables(self) -> dict[str, Any]:

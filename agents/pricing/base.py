@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.registry import find, register
+from agents.registry import find, home, register
 
 Floats: TypeAlias = NDArray[np.float64]
 
 PRICING: dict[str, type[SellerPricing]] = {}
+
+HIGHEST_PRICE = 1e12  # currency; sums of sales stay far from the end of a double
 
 
 class PricingSettings(Protocol):
@@ -66,7 +68,7 @@ class PricingView:
         Logged searches that showed the group; 0 means that nothing is known of its demand.
     rival_price : float64[n]
         Lowest price of the nearest competing offers left and right on the circle, at this category's price
-        level, currency; NaN where there is none.
+        level, currency; NaN where there is none, and for a rule that says ``sees_rivals = False``.
     profit, profit_before : float64[S]
         Smoothed weekly profit since the last price step, and before it; currency.
     direction : int8[S]
@@ -113,6 +115,8 @@ class SellerPricing(ABC):
 
     name: ClassVar[str]
     source: ClassVar[str] = "assumption"
+    sees_rivals: ClassVar[bool] = True
+    """Whether `PricingView.rival_price` is looked up; a rule that does not read it is spared the time."""
 
     def __init__(self, settings: PricingSettings) -> None:
         self.settings = settings
@@ -124,6 +128,30 @@ class SellerPricing(ABC):
     @abstractmethod
     def prices(self, view: PricingView) -> Floats:
         """Return the new prices, a fresh float64[n], currency."""
+
+    def checked(self, view: PricingView, given: Any) -> Floats:
+        """Return what `prices` has given as float64[n], refusing what no market could go on with.
+
+        Raises
+        ------
+        ValueError
+            If it is anything but a price from 0 to `HIGHEST_PRICE` for every offer.
+        """
+        who = f"pricing rule {self.name!r} ({home(type(self))})"
+        wanted = f"it must return a price for each of the {len(view.price)} offers, float64[{len(view.price)}]"
+        try:
+            prices = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{who} returned {given!r:.60}: {wanted}.") from None
+        if prices.shape != view.price.shape:
+            raise ValueError(f"{who} returned values of shape {prices.shape}: {wanted}.")
+        wrong = np.flatnonzero(~((prices >= 0.0) & (prices <= HIGHEST_PRICE)))
+        if wrong.size:
+            raise ValueError(
+                f"{who} returned {prices[wrong[0]]:g} for {wrong.size} of {prices.size} offers; "
+                f"a price is a number from 0 to {HIGHEST_PRICE:g}."
+            )
+        return prices
 
     def bounded(self, view: PricingView, prices: Floats) -> Floats:
         """Return prices brought between break-even and the highest mark-up over it, float64[n], currency."""

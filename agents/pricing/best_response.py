@@ -72,6 +72,7 @@ class BestResponse(SellerPricing):
     """
 
     name = "best-response"
+    sees_rivals = False
     source = (
         "Anderson, de Palma & Thisse 1992, Discrete Choice Theory of Product Differentiation (logit prices); "
         "Aravindakshan & Ratchford 2011, Review of Marketing Science 9(1) (Lambert W); "

@@ -9,6 +9,7 @@ class CostPlus(SellerPricing):
     """Asks its full unit cost, fees included, plus a fixed mark-up, whatever the others ask."""
 
     name = "cost-plus"
+    sees_rivals = False
     source = "Hall & Hitch 1939, Price theory and business behaviour, Oxford Economic Papers 2, 12-45"
 
     def prices(self, view: PricingView) -> Floats:

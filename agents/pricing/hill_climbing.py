@@ -16,6 +16,7 @@ class HillClimbing(SellerPricing):
     """
 
     name = "hill-climbing"
+    sees_rivals = False
     source = "derivative follower: Kephart, Hanson & Greenwald 2000, Computer Networks 32, 731-752"
 
     def prices(self, view: PricingView) -> Floats:

@@ -316,3 +316,50 @@ def test_columns_import_numpy_and_nothing_else_of_weight():
     top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     top |= {name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names}
     assert {name.split(".")[0] for name in top} - sys.stdlib_module_names == {"numpy"}
+
+
+# --- what is written by hand
+
+
+class Range:
+    share = column(np.float64, 0.5, unit="share", doc="A share.", low=0, high=1)
+    size = column(np.float64, 1.0, unit="m", doc="A size.", low=0)
+    gain = column(np.float64, unit="1", doc="Any number.")
+    place = column(np.int32, -1, unit="row", doc="A row of another table.", engine=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("share", 1.01, "numbers from 0 to 1 (share); 1.01 was given"),
+        ("share", [0.2, np.nan], "numbers from 0 to 1 (share); nan was given"),
+        ("size", -1.0, "numbers from 0 (m); -1.0 was given"),
+        ("gain", np.inf, "finite numbers (1); inf was given"),
+    ],
+)
+def test_what_lies_outside_a_columns_range_is_refused_with_the_range(name, value, allowed):
+    declared = declared_columns(Range)[name]
+    with pytest.raises(ValueError) as error:
+        declared.within(declared.checked(value))
+    assert str(error.value) == f"Column {name!r} holds {allowed}."
+
+
+def test_the_ends_of_a_range_belong_to_it():
+    declared = declared_columns(Range)["share"]
+    assert declared.within(declared.checked([0.0, 1.0])).tolist() == [0.0, 1.0]
+
+
+def test_what_only_the_model_writes_cannot_be_written_by_hand():
+    table = Table(Range)
+    table.append(1)
+    view = type("RangeView", (), {"place": Range.place, "table": table, "row": 0})()
+    with pytest.raises(AttributeError, match="read-only"):
+        view.place = 3
+    table.columns.place[0] = 3  # the model itself
+    assert view.place == 3
+
+
+def test_a_column_with_a_dim_of_one_takes_one_value_a_row():
+    table = Table(Tool, {"arm": 1})
+    table.append(3, reach=[1.0, 2.0, 3.0])
+    assert table.columns.reach.tolist() == [[1.0], [2.0], [3.0]]

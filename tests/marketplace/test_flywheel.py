@@ -223,3 +223,28 @@ def test_the_multiplier_tends_to_the_steady_state(gains: list[float]) -> None:
     # The definition: X_h - sum_k g_k X_(h-k) = 1 at every horizon.
     back = np.convolve(got, np.concatenate(([1.0], -np.array(gains))))[: weeks + 1]
     assert np.allclose(back, 1.0, rtol=0.0, atol=1e-12)
+
+
+# -- what a valve refuses
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("scale", -1.0), ("scale", 101.0), ("scale", np.nan), ("scale", "half"), ("push", -2.0), ("push", np.inf)],
+)
+def test_a_valve_takes_what_a_scenario_would(field: str, value: object) -> None:
+    valve = Valve("unit_cost->price", 1, 1)
+    with pytest.raises(ValueError, match=f"unit_cost->price: {field} is a number from .* to 100"):
+        getattr(valve, field)(value)
+
+
+@pytest.mark.parametrize(("values", "told"), [([], "shape"), ([1.0, float("inf")], "that of week 2 is infinite")])
+def test_a_replay_of_nothing_or_of_infinity_is_refused(values: list[float], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Valve("unit_cost->price", 1, 1).replay(values)
+
+
+def test_after_its_last_week_a_replay_lets_things_be_perceived_as_they_are() -> None:
+    valve = Valve("unit_cost->price", 1, 1).replay([7.0])
+    assert valve.perceive([1.0], 1).tolist() == [7.0]
+    assert valve.perceive([2.0], 2).tolist() == [2.0]

@@ -212,3 +212,35 @@ def test_a_deleted_model_is_collected() -> None:
     del model, branch, views
     gc.collect()
     assert [one() for one in gone] == [None] * len(gone)
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize("given", [{"rng": 1, "seed": 2}, {"rng": 1.7}, {"rng": True}, {"rng": -1}, {"seed": "x"}])
+def test_a_seed_is_one_integer_from_zero(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="seed"):
+        MarketplaceModel(SHORT, **given)
+
+
+@pytest.mark.parametrize("weeks", [2.5, -3])
+def test_weeks_are_a_whole_number_from_zero(weeks: Any) -> None:
+    with pytest.raises(ValueError, match=f"weeks is a whole number from 0; {weeks} was given"):
+        MarketplaceModel(SHORT).run(weeks)
+
+
+@pytest.mark.parametrize("changes", [{1: 2}, [1]])
+def test_changes_are_a_mapping_of_paths(changes: Any) -> None:
+    with pytest.raises(ScenarioError, match="changes are a mapping of dotted paths to values"):
+        SHORT.with_changes(changes)
+
+
+@pytest.mark.parametrize("wrong", [[True], "orders"])
+def test_what_is_neither_a_mask_nor_a_function_selects_nothing(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="select takes a boolean NumPy array over this set, or a function"):
+        MarketplaceModel(SHORT).customers.select(wrong)
+
+
+def test_a_row_that_does_not_exist_cannot_be_written_into_a_tie() -> None:
+    with pytest.raises(AttributeError, match="read-only"):
+        MarketplaceModel(SHORT).customers.set("tie_offer", 100_000)
