@@ -284,7 +284,7 @@ class Table:
         self.columns = Columns()
         self._living = 0
         self._rows: Rows | None = None
-        self._arrays = {name: np.empty(self._shape(col, capacity), col.dtype) for name, col in self.declared.items()}
+        self._arrays = {name: self._room(col, capacity) for name, col in self.declared.items()}
         for col in self.declared.values():
             col.shaped(col.default, 0, self._length(col))  # once, so that no append need look at it again
         self._trim()
@@ -344,16 +344,17 @@ class Table:
             if name not in self.declared or name == "alive":
                 hint = nearest(name, self.declared.keys() - {"alive"})
                 raise TypeError(f"{self.record.__name__} cannot be given {name!r}: {hint}")
-        columns = {name: col.default for name, col in self.declared.items()}
+        columns: dict[str, Any] = {}
         for name, given in values.items():
             col = self.declared[name]
-            if isinstance(given, np.ndarray) and given.dtype == col.dtype and given.shape == (count,) and not col.dim:
+            fits = isinstance(given, np.ndarray) and given.dtype == col.dtype and given.shape == (count,)
+            if (fits and not col.dim) or (type(given) is float and col.dtype == np.float64):
                 columns[name] = given
             else:
                 columns[name] = col.shaped(given, count, self._length(col))
         start, end = self.size, self.size + count
         self._reserve(end)
-        for name, stored in columns.items():
+        for name, stored in columns.items():  # the others hold their defaults already
             self._arrays[name][start:end] = stored
         self.size = end
         self._living += count
@@ -419,9 +420,12 @@ class Table:
             raise ValueError(f"Column {col.name!r} needs the length of its dim {col.dim!r} in dims: {hint}")
         return self.dims[col.dim]
 
-    def _shape(self, col: Column, capacity: int) -> tuple[int, ...]:
+    def _room(self, col: Column, capacity: int) -> Array:
+        """Return room for rows, with the default in each."""
         length = self._length(col)
-        return (capacity,) if length is None else (capacity, length)
+        room = np.empty((capacity,) if length is None else (capacity, length), col.dtype)
+        room[:] = col.default
+        return room
 
     def _reserve(self, rows: int) -> None:
         capacity = len(self._arrays["alive"])
@@ -429,7 +433,7 @@ class Table:
             return
         capacity = max(rows, 2 * capacity)
         for name, old in self._arrays.items():  # one at a time, so that only one column is held twice
-            self._arrays[name] = np.empty((capacity, *old.shape[1:]), old.dtype)
+            self._arrays[name] = self._room(self.declared[name], capacity)
             self._arrays[name][: self.size] = old[: self.size]
 
     def _trim(self) -> None:

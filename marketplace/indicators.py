@@ -196,7 +196,7 @@ def _customers(model: MarketplaceModel) -> dict[str, float]:
 def _platforms(model: MarketplaceModel) -> dict[str, float]:
     p, books = model.platforms.columns, model.books
     whole = books.totals()
-    gmv, shipped, revenue = total(books.retail_gmv + books.third_party_gmv), whole["fulfilled"], whole["revenue"]
+    gmv, shipped, revenue = whole["retail_gmv"] + whole["third_party_gmv"], whole["fulfilled"], whole["revenue"]
     level = np.add.reduce(model.capability) / model.platforms.size
     return {
         "gmv": gmv,
@@ -213,12 +213,12 @@ def _platforms(model: MarketplaceModel) -> dict[str, float]:
         "unit_cost.speed": ratio(whole["speed"], shipped),
         "unit_cost.capacity": ratio(whole["capacity"], shipped),
         "unit_cost.shipping": ratio(whole["shipping"], shipped),
-        "utilisation": ratio(shipped, total(books.stood)),
-        "take_rate": ratio(total(books.commission + books.fees), whole["third_party_gmv"]),
+        "utilisation": ratio(shipped, whole["stood"]),
+        "take_rate": ratio(whole["commission"] + whole["fees"], whole["third_party_gmv"]),
         "platform_surplus": whole["surplus"],
         "platform_investment": whole["spent"],
         "platform_dividend": whole["dividend"],
-        "fulfilment_cost_ratio": ratio(total(books.handling + books.speed + books.capacity), gmv),
+        "fulfilment_cost_ratio": ratio(whole["handling"] + whole["speed"] + whole["capacity"], gmv),
         "customer_lifetime_value": ratio(model.margin_per_customer, model.smoothed_churn),
         **dict(zip(CAPABILITY_COLUMNS, level.tolist(), strict=True)),
     }

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from agents.chance import MARKET, child_keys, draws
+from agents.chance import MARKET, SEARCH, child_keys, draws
 from agents.compiled import block_rule, loop
-from agents.customer import circle_distance, utility
-from marketplace.search import above_nothing, find_shown, first_after, log_sum, places_of
+from marketplace.search import places_of
+from marketplace.visiting import BATCH, empty_desk, list_shown, rank, retrieve, value, weigh
 
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel
@@ -36,50 +36,6 @@ def read_shelf(model: MarketplaceModel) -> Floats:
     return out
 
 
-@block_rule
-def read_needs(  # type: ignore[no-untyped-def]
-    platform, category, place, alpha, shelf, days, rules, categories, out, top, top_score, value
-):
-    """Read one platform's shelf; see `read_panel`. What comes after ``out`` is scratch."""
-    segment, bucket, buckets, place_of, base, price_of, rank, _, row_of, _ = shelf
-    most = rules.shown
-    served = 0
-    price = 0.0
-    distance = 0.0
-    wait = 0.0
-    inclusive = 0.0
-    for need in range(category.size):
-        circle = platform * categories + category[need]
-        low, high = segment[circle], segment[circle + 1]
-        if high == low:
-            distance += 0.5
-            continue
-        right = first_after(place_of, bucket, buckets, circle, high, place[need])
-        kept, _ = find_shown(place_of, rank, low, high, right, place[need], rules.candidates, most,
-                             rules.relevance * rules.tau, top, top_score)  # fmt: skip
-        mean_gap = 0.0
-        mean_days = 0.0
-        for j in range(kept):
-            gap = circle_distance(place[need], place_of[top[j]])
-            worth = utility(base[top[j]], price_of[top[j]], gap, alpha, rules.tau)
-            value[j] = worth / rules.mu
-            mean_gap += gap
-            mean_days += days[row_of[top[j]]]
-        inside, total = log_sum(value, kept)
-        inclusive += above_nothing(inside)
-        mean_price = 0.0
-        for j in range(kept):
-            mean_price += value[j] / total * price_of[top[j]]
-        price += mean_price
-        distance += mean_gap / kept
-        wait += mean_days / kept
-        served += 1
-    out[0] = price / served if served > 0 else math.nan
-    out[1] = distance / category.size
-    out[2] = wait / served if served > 0 else math.nan
-    out[3] = inclusive / category.size
-
-
 @loop
 def read_panel(category, place, alpha, shelf, days, rules, categories, out):  # type: ignore[no-untyped-def]
     """Read the shelf of every platform with a fixed basket of needs, without search noise.
@@ -88,10 +44,53 @@ def read_panel(category, place, alpha, shelf, days, rules, categories, out):  # 
     choice), of the distance and the promised days of what is shown, and of the inclusive value. A need that nothing
     is shown for lies half a circle away; it is left out of price and days. NaN where no need is served.
     """
-    top = np.empty(rules.shown, np.int64)
-    top_score = np.empty(rules.shown)
-    value = np.empty(rules.shown)
+    exact = np.zeros(out.shape[0])
+    true = np.ones(out.shape[0])
+    desk = empty_desk(BATCH, min(rules.candidates, shelf.place.size), rules.shown, 0)
     for platform in range(out.shape[0]):
-        read_needs(
-            platform, category, place, alpha, shelf, days, rules, categories, out[platform], top, top_score, value
-        )
+        served = 0
+        out[platform] = 0.0
+        for first in range(0, category.size, BATCH):
+            count = min(BATCH, category.size - first)
+            for k in range(count):
+                desk.key[k] = 0
+                desk.alpha[k] = alpha
+                desk.platform[k] = platform
+                desk.category[k] = category[first + k]
+                desk.place[k] = place[first + k]
+            retrieve(count, 0, 0, SEARCH, rules, categories, shelf, exact, desk)
+            rank(count, rules, shelf, desk)
+            list_shown(count, rules, desk)
+            value(count, rules, true, 0, shelf, desk)
+            weigh(count, 0.0, desk)
+            served += read_desk(count, shelf, days, desk, out[platform])
+        out[platform, 0] = out[platform, 0] / served if served > 0 else math.nan
+        out[platform, 1] /= category.size
+        out[platform, 2] = out[platform, 2] / served if served > 0 else math.nan
+        out[platform, 3] /= category.size
+
+
+@block_rule
+def read_desk(count, shelf, days, desk, sums):  # type: ignore[no-untyped-def]
+    """Add up price, distance, days and inclusive value over the needs at the desk. Returns how many are served."""
+    most = desk.at.shape[1]
+    served = 0
+    for k in range(count):
+        kept = desk.kept[k]
+        sums[3] += desk.inclusive[k]
+        if kept == 0:
+            sums[1] += 0.5
+            continue
+        price = 0.0
+        gap = 0.0
+        wait = 0.0
+        for j in range(kept):
+            at = desk.at[k, j]
+            price += desk.weight[k * most + j] / desk.total[k] * shelf.price[at]
+            gap += desk.gap[k, j]
+            wait += days[shelf.row[at]]
+        sums[0] += price
+        sums[1] += gap / kept
+        sums[2] += wait / kept
+        served += 1
+    return served

@@ -170,89 +170,6 @@ def reads(place, at, low, high):  # type: ignore[no-untyped-def]
 
 
 @rule
-def nearest_window(place, low, high, right, take, heard):  # type: ignore[no-untyped-def]
-    """Return the first position of the ``take`` offers nearest to a heard need; they lie side by side on the circle.
-
-    ``right`` is the first position at or after the need. Bisection over where the window may start.
-    """
-    first = right - take
-    last = right
-    while first < last:
-        middle = (first + last) // 2
-        if heard - reads(place, middle, low, high) > reads(place, middle + take, low, high) - heard:
-            first = middle + 1
-        else:
-            last = middle
-    return first
-
-
-@rule
-def rank_in(position, score, kept, most, top, top_score):  # type: ignore[no-untyped-def]
-    """Put an offer among the best ``most`` by score, best first. Returns how many are kept."""
-    if kept < most:
-        slot = kept
-        kept += 1
-    elif score > top_score[most - 1]:
-        slot = most - 1
-    else:
-        return kept
-    while slot > 0 and top_score[slot - 1] < score:
-        top_score[slot] = top_score[slot - 1]
-        top[slot] = top[slot - 1]
-        slot -= 1
-    top_score[slot] = score
-    top[slot] = position
-    return kept
-
-
-@rule
-def find_shown(place, rank, low, high, right, heard, candidates, most, mismatch_weight, top, top_score):  # type: ignore[no-untyped-def]
-    """Retrieve the nearest candidates to a heard need and keep the best ranked.
-
-    Parameters
-    ----------
-    place, rank : (offers on the shelf,) float64
-        Of the whole shelf; the circle lies from ``low`` to ``high``.
-    right : int
-        First position of the circle at or after the heard need; ``high`` if there is none.
-    top, top_score : (most,), out
-        Positions on the shelf, best first, and their rank scores.
-
-    Returns
-    -------
-    kept, reach
-        How many are shown, and the distance of the farthest candidate; infinite where the whole circle was
-        retrieved.
-    """
-    size = high - low
-    take = min(candidates, size)
-    first = nearest_window(place, low, high, right, take, heard)
-    kept = 0
-    reach = 0.0
-    # Outwards from the need on either side, so that most of the later ones are turned away at once.
-    for at in range(right, first + take):
-        gap = reads(place, at, low, high) - heard
-        reach = max(reach, gap)
-        position = at - size if at >= high else at
-        kept = rank_in(position, rank[position] - mismatch_weight * gap, kept, most, top, top_score)
-    for at in range(right - 1, first - 1, -1):
-        gap = heard - reads(place, at, low, high)
-        reach = max(reach, gap)
-        position = at + size if at < low else at
-        kept = rank_in(position, rank[position] - mismatch_weight * gap, kept, most, top, top_score)
-    return kept, (reach if take < size else math.inf)
-
-
-@rule
-def first_after(place, bucket, buckets, circle, high, heard):  # type: ignore[no-untyped-def]
-    """Return the first position of a circle at or after a place; ``high``, its end, if there is none."""
-    right = bucket[circle * buckets + int(heard * buckets)]
-    while right < high and place[right] < heard:
-        right += 1
-    return right
-
-
-@rule
 def add(position, kept, top):  # type: ignore[no-untyped-def]
     """Put an offer beside those shown, if it is not among them. Returns how many there are."""
     for j in range(kept):
@@ -282,22 +199,6 @@ def favourite(friend, low, high, recommends, tie_offer, tie_weight, position):  
 def log_sum_of(peak, total):  # type: ignore[no-untyped-def]
     """Return the log-sum of utilities/mu: of the largest and the total of exp(v - largest); -inf without any."""
     return peak + logarithm(total) if peak > -math.inf else -math.inf
-
-
-@rule
-def log_sum(value, kept):  # type: ignore[no-untyped-def]
-    """Turn utilities/mu into weights of the offers considered.
-
-    Returns the log-sum of the offers (-inf without any) and the total of what ``value`` then holds, exp(v - largest).
-    """
-    peak = -math.inf
-    for j in range(kept):
-        peak = max(peak, value[j])
-    total = 0.0
-    for j in range(kept):
-        value[j] = exponential(value[j] - peak)
-        total += value[j]
-    return log_sum_of(peak, total), total
 
 
 @rule

@@ -243,16 +243,25 @@ def rank(count, rules, shelf, desk):  # type: ignore[no-untyped-def]
 
 
 @block_rule
-def consider(count, rules, people, position, desk):  # type: ignore[no-untyped-def]
-    """List what is shown, and beside it what the customer knows and what a friend advises."""
+def list_shown(count, rules, desk):  # type: ignore[no-untyped-def]
+    """List the best ranked candidates: what is shown."""
+    for k in range(count):
+        kept = min(rules.shown, desk.take[k])
+        for j in range(kept):
+            at, _ = around(desk.first[k] + desk.top[j, k], desk.low[k], desk.high[k])
+            desk.at[k, j] = np.int64(at)
+        desk.kept[k] = kept
+        desk.advised[k] = -1
+
+
+@block_rule
+def list_known(count, rules, people, position, desk):  # type: ignore[no-untyped-def]
+    """List, beside what is shown, what the customer knows and what a friend advises."""
     ties = people.tie_offer.shape[1]
     for k in range(count):
         low, high = desk.low[k], desk.high[k]
         listed = desk.at[k]
-        kept = min(rules.shown, desk.take[k])
-        for j in range(kept):
-            at, _ = around(desk.first[k] + desk.top[j, k], low, high)
-            listed[j] = np.int64(at)
+        kept = desk.kept[k]
         for t in range(ties):
             if low <= desk.tie_at[k, t] < high:
                 kept = add(desk.tie_at[k, t], kept, listed)
@@ -360,7 +369,8 @@ def search(count, seed, week, decision, rules, people, taste, shelf, seen, desk)
     categories = taste.category_cdf.size
     retrieve(count, seed, week, decision, rules, categories, shelf, seen.noise, desk)
     rank(count, rules, shelf, desk)
-    consider(count, rules, people, shelf.position, desk)
+    list_shown(count, rules, desk)
+    list_known(count, rules, people, shelf.position, desk)
     value(count, rules, seen.mismatch, people.tie_offer.shape[1], shelf, desk)
     weigh(count, rules.outside / rules.mu, desk)
 
