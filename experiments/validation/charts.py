@@ -31,6 +31,9 @@ from experiments.validation.measures import real_share
 from experiments.validation.targets import Target, Targets
 
 MODEL, TRUE = "model", "real"
+TURNS = ((1999, 2001, "opening"), (2002, 2002, "\njump"), (2005, 2009, "plateau"))
+"""Years in which the path of third parties' share turns; those of the statistics `share_1999_2001` and so on."""
+
 FROM = 2000  # year to which the fulfilment ratio is set to 100
 Bands = dict[str, pd.DataFrame]
 
@@ -48,6 +51,7 @@ def share_path(bands: Bands, targets: Targets) -> Figure:
     """Third parties' share of GMV by year, and the log of its odds, whose slope is C2."""
     figure, (left, right) = panels(1, 2, 2.3)
     band, real = bands["share"], real_share() / 100.0
+    _turns(left)
     _band(left, band)
     _line(left, real, TRUE, REAL)
     _years(left, "share of GMV")
@@ -59,6 +63,14 @@ def share_path(bands: Bands, targets: Targets) -> Figure:
     _line(right, np.log(real / (1.0 - real)), TRUE, REAL)
     _years(right, "ln(third-party over own sales)")
     return figure
+
+
+def _turns(ax: Axes) -> None:
+    """Mark the years in which the real path turns, which a straight line through it does not."""
+    for first, last, name in TURNS:
+        ax.axvspan(first - 0.5, last + 0.5, color=RULE, alpha=0.55, linewidth=0)
+        ax.annotate(name, ((first + last) / 2.0, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top",
+                    fontsize=6.5, color=GREY)  # fmt: skip
 
 
 @styled
