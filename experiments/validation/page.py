@@ -125,8 +125,8 @@ def ranges_of(found: Validation) -> Drawn:
     from experiments.validation.charts import ranges
 
     caption = (
-        "Each fact on a scale of its own, its allowed bounds shaded; of a fact with one side, the other end is the "
-        "real value. Dot and line: mean and interval over seeds. Black tick: real."
+        "Each fact on a scale of its own, what is allowed shaded, without end where a fact has one side. Dot and line: "
+        "mean and interval over seeds; what lies far out stands at the edge. Black tick: real."
     )
     return Drawn("ranges", "Facts and bounds", caption, ranges([verdict.row() for verdict in found.verdicts]))
 

@@ -51,12 +51,11 @@ def run_worlds(seeds: int = SEEDS) -> bool:
                 progress.say(f"{RUNS} keeps {len(found.runs)} of {seeds} runs of {world}; {COMMAND} goes on with them")
                 return False
             runs.save(found)
-            figures.draw(world, runs.load(world))
     return True
 
 
 def write_page(check: bool) -> None:
-    """Fill the page from what is saved, or only say whether it is up to date.
+    """Fill the page and draw its figures from what is saved, or only say whether they are up to date.
 
     Raises
     ------
@@ -64,6 +63,8 @@ def write_page(check: bool) -> None:
         If what is saved is missing, damaged or stale, or a fact that lies outside has no paragraph.
     """
     of = material()
+    for world in () if check else WORLDS:
+        figures.draw(world, of.found[world])
     stale = [name for world in WORLDS for name in figures.stale(world)]
     if stale:
         raise ResultsError(f"{stale[0]} was not drawn from the saved runs: run {COMMAND}")
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(description="Make docs/validity.md anew.")
     ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--page", action="store_true", help="run nothing: fill the page from what is saved")
+    ways.add_argument("--page", action="store_true", help="run nothing: make the page from what is saved")
     ways.add_argument("--check", action="store_true", help="change nothing; exit 1 if the page is out of date")
     ways.add_argument("--calibration", type=Path, metavar="FOLDER", help="keep what a calibration found, and show it")
     wanted = parser.parse_args(arguments)
