@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test slow bench check reference docs golden golden-refresh clean
+.PHONY: run test slow bench check reference validity docs golden golden-refresh clean
 
 run: $(READY)  ## the default world and its twin with the loop cut; says where the report lies
 	$(BIN)/marketplace run amazon --twin
@@ -24,6 +24,11 @@ check: $(READY)
 
 reference: $(READY)  ## make anew what results/reference/ holds
 	$(BIN)/python -m experiments.reference
+	$(MAKE) validity
+
+validity: $(READY)  ## hold both worlds against theory and facts, and make docs/validity.md anew
+	$(BIN)/python -m pytest -q -n 2 tests/theory -m "slow or not slow" --deviations results/reference/theory.json
+	$(BIN)/python -m experiments.validity
 
 docs: $(READY)  ## make anew the tables of docs/odd.md
 	$(BIN)/python -m experiments.odd

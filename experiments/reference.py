@@ -53,6 +53,19 @@ INDICATORS = (
 )  # fmt: skip
 
 
+OTHERS = (
+    "## Other files",
+    "",
+    "| file | what | made by |",
+    "| --- | --- | --- |",
+    "| `theory.json` | how near each closed form was met | `make validity` |",
+    "| `validity-amazon.json`, `validity-bazaar.json` | what 20 seeds come to, held against facts; elasticities | "
+    "`make validity` |",
+    "| `validity-*.svg` | their figures, shown in [docs/validity.md](../../docs/validity.md) | `make validity` |",
+    "| `calibration-*.json`, where there is one | what a search found, and which parameters the facts pin down | "
+    "`marketplace calibrate`, then `python -m experiments.validity --calibration FOLDER` |",
+    "| `speed.json` | speed against plain Mesa and C | `make bench` |",
+)
 COMMISSION = "commission 2 points higher"
 PAIRED = (COMMISSION, "dividend")
 
@@ -176,6 +189,7 @@ def readme(found: Mapping[str, Any], carried: Mapping[str, Any], shared: Mapping
         f"{row['sd_under_independent_seeds']:.4f} | {row['variance_ratio']:.1f} |"
         for arm, row in shared["arms"].items()
     ]
+    lines += ["", *OTHERS]
     return "\n".join(lines) + "\n"
 
 

@@ -29,7 +29,11 @@ AMAZON_10K = "Amazon 10-K, 1998-2023 (facts/amazon_annual.csv)"
 
 
 def field(default: Any, unit: str, doc: str, source: str = "assumption", **bounds: Any) -> Any:
-    """Declare a scenario field: ``bounds`` are pydantic's (``ge``, ``gt``, ``le``, ``lt``)."""
+    """Declare a scenario field: ``bounds`` are pydantic's (``ge``, ``gt``, ``le``, ``lt``).
+
+    The source begins with its status, as in the tables of experiments/facts: ``verified``, ``derived``, ``memory`` or
+    ``assumption``.
+    """
     return Field(default, description=doc, json_schema_extra={"unit": unit, "source": source}, **bounds)
 
 
@@ -55,7 +59,7 @@ class Market(Section):
     category_skew: float = field(0.5, "1", "Zipf exponent of the categories' shares of needs; 0 is equal shares", ge=0, le=3)
     price_level_sd: float = field(0.0, "log currency", "sd of log price levels between categories; alpha is inverse to the level", ge=0, le=2)
     popular_places: int = field(4, "places", "popular places on each circle, evenly spaced from 0", ge=1, le=1000)
-    head_share: float = field(0.45, "share", "share of needs that fall near a popular place; the rest is uniform", "long tail: Brynjolfsson, Hu & Smith 2003 report 30-40 % of Amazon book sales outside a store's range", ge=0, le=1)
+    head_share: float = field(0.45, "share", "share of needs that fall near a popular place; the rest is uniform", "assumption: 30-40 % of Amazon's book sales lay outside a store's range (Brynjolfsson, Hu & Smith 2003, from memory)", ge=0, le=1)
     head_width: float = field(0.02, "circumference", "half-width of the triangular spread of needs about a popular place", ge=0, le=0.5)
 
 
@@ -65,15 +69,15 @@ class Customers(Section):
     count: int = field(20_000, "customers", "potential customers, adopted or not", ge=1, le=20_000_000)
     initial_adopters: float = field(0.02, "share", "share of customers that have joined before week 1", ge=0, le=1)
     need_rate: float = field(0.3, "needs per week", "mean weekly need rate lambda at launch satisfaction", ge=0, le=50)
-    browsing: float = field(12.0, "visits per need", "mean number of browsing visits without a need, for each visit with one", "conversion 3.3 % of visits, Internet Retailer Top-500 2015", ge=0, le=1000)
-    need_rate_shape: float = field(0.8, "1", "shape of the gamma distribution of lambda over customers; 0 makes all equal", "BG/NBD r: 0.25 CDNOW, 0.83 UCI (facts/targets.json C8)", ge=0, le=1000)
+    browsing: float = field(12.0, "visits per need", "mean number of browsing visits without a need, for each visit with one", "derived: conversion of 3.3 % of visits, Internet Retailer Top-500 2015 (facts/elasticities.csv)", ge=0, le=1000)
+    need_rate_shape: float = field(0.8, "1", "shape of the gamma distribution of lambda over customers; 0 makes all equal", "derived: BG/NBD r of 0.83 for UCI's online retailer, 0.25 for CDNOW (facts/targets/bazaar.toml, C8)", ge=0, le=1000)
 
 
 class Adoption(Section):
     """How potential customers join (Bass 1969)."""
 
-    p: float = field(0.0004, "per week", "external influence: weekly hazard of joining by advertising", "Bass 1969, 0.03 a year for consumer durables", ge=0, le=1)
-    q: float = field(0.04, "per week", "internal influence: weekly hazard with every neighbour recommending", "Bass 1969, 0.38 a year for consumer durables", ge=0, le=1)
+    p: float = field(0.0004, "per week", "external influence: weekly hazard of joining by advertising", "assumption: Bass (1969) has 0.03 a year for consumer durables, from memory", ge=0, le=1)
+    q: float = field(0.04, "per week", "internal influence: weekly hazard with every neighbour recommending", "assumption: Bass (1969) has 0.38 a year for consumer durables, well-mixed, from memory", ge=0, le=1)
     mixing: Literal["network", "well-mixed"] = field("network", "choice", "who hears of whom: neighbours on the social graph, or everybody")
     everyone_recommends: bool = field(False, "yes/no", "every adopter recommends every week (the plain Bass limit), whatever the satisfaction")
     referral: float = field(0.0, "per week", "referral programme: extra hazard with every neighbour recommending; 0 is no programme", ge=0, le=1)
@@ -99,9 +103,9 @@ class Search(Section):
 class Choice(Section):
     """Multinomial logit with an outside option (McFadden 1974)."""
 
-    alpha: float = field(3.0, "utility per currency", "price sensitivity at price level 1; own-price elasticity is alpha x price x (1 - share)", "Bijmolt, van Heerde & Pieters 2005: mean own-price elasticity -2.62", gt=0, le=1000)
+    alpha: float = field(3.0, "utility per currency", "price sensitivity at price level 1; own-price elasticity is alpha x price x (1 - share)", "assumption: mean own-price elasticity of -2.62 over 81 studies (Bijmolt, van Heerde & Pieters 2005, facts/elasticities.csv)", gt=0, le=1000)
     alpha_sd: float = field(0.25, "log", "sd of log alpha over customers", ge=0, le=2)
-    tau: float = field(50.0, "utility per circumference", "cost of mismatch between need and offer", "Salop 1979 for the circle", ge=0, le=10_000)
+    tau: float = field(50.0, "utility per circumference", "cost of mismatch between need and offer", "assumption: the circle is Salop's (1979), the value nobody's", ge=0, le=10_000)
     mu: float = field(1.0, "utility", "scale of the Gumbel taste noise", gt=0, le=100)
     delta: float = field(0.15, "utility per day", "dislike of promised delivery days", ge=0, le=100)
     rho: float = field(0.5, "utility", "weight of reputation, which lies in [-1, 1]", ge=0, le=100)
@@ -122,17 +126,17 @@ class Fulfilment(Section):
     forecast_memory: float = field(0.9, "share", "weight of the old forecast in exponential smoothing", ge=0, lt=1)
     forecast_error: float = field(0.3, "log", "sd of the log error of the forecast at zero data capability", ge=0, le=3)
     delivery_days: float = field(6.0, "days", "median delivery time of platform fulfilment at zero delivery capability", ge=0, le=100)
-    own_delivery_days: float = field(8.0, "days", "median delivery time of a seller's own fulfilment", "Olist orders take about 12 days in the mean", ge=0, le=100)
+    own_delivery_days: float = field(8.0, "days", "median delivery time of a seller's own fulfilment", "assumption: Olist's orders take about 12 days in the mean, from memory", ge=0, le=100)
     delivery_spread: float = field(0.45, "log", "sd of log delivery days at zero delivery capability", ge=0, le=3)
     promise: float = field(1.6, "1", "promised days as a multiple of the median", ge=0, le=10)
     disruption_rate: float = field(0.01, "per week", "chance that a fulfilment path (platform x mode) is disrupted in a week", ge=0, le=1)
     disruption_days: float = field(2.0, "1", "delivery days are multiplied by this on a disrupted path", ge=1, le=20)
     return_rate: float = field(0.06, "share", "returns of a perfectly matching item of mean quality", ge=0, le=1)
-    return_mismatch: float = field(1.0, "per circumference", "added chance of return per unit of mismatch", "online returns 18-21 % (NRF/Appriss 2020-21)", ge=0, le=100)
+    return_mismatch: float = field(1.0, "per circumference", "added chance of return per unit of mismatch", "assumption: online returns of 18-21 % (NRF/Appriss 2020-21, facts/elasticities.csv)", ge=0, le=100)
     return_quality: float = field(0.05, "per utility", "added chance of return per unit of quality below sellers.quality", ge=0, le=10)
     ageing: float = field(0.002, "per week", "share of stock that is lost to ageing each week", ge=0, le=1)
     holding_cost: float = field(0.003, "share of cost per week", "cost of holding a unit in stock", ge=0, le=1)
-    shipping_cost: float = field(0.10, "currency", "what a carrier is paid for a parcel", "shipping 7-16 % of net sales (" + AMAZON_10K + ")", ge=0, le=1000)
+    shipping_cost: float = field(0.10, "currency", "what a carrier is paid for a parcel", f"derived: shipping of 7-16 % of net sales ({AMAZON_10K})", ge=0, le=1000)
     own_handling_cost: float = field(0.40, "currency", "a seller's cost of handling one order itself", ge=0, le=1000)
 
 
@@ -157,7 +161,7 @@ class Experience(Section):
     review_rate: float = field(0.3, "share", "share of delivered orders that get a review", ge=0, le=1)
     stars_base: float = field(4.6, "stars", "stars of an order of mean quality that fits and comes on time", ge=1, le=5)
     stars_per_quality: float = field(0.5, "stars per utility", "stars per unit of quality above sellers.quality", ge=0, le=10)
-    stars_per_day: float = field(-0.0455, "stars per day", "stars per delivery day beyond the promise's median", "Olist: -0.0455 stars per extra delivery day (facts/elasticities.csv)", ge=-10, le=0)
+    stars_per_day: float = field(-0.0455, "stars per day", "stars per delivery day beyond the promise's median", "verified: Olist, -0.0455 stars per extra delivery day (facts/elasticities.csv)", ge=-10, le=0)
     stars_late: float = field(-1.2, "stars", "added to the stars of a late order", ge=-5, le=0)
     stars_sd: float = field(0.9, "stars", "sd of the noise of stars", ge=0, le=5)
     reputation_weight: float = field(10.0, "reviews", "weight of the prior in the shrunk mean of stars", gt=0, le=10_000)
@@ -170,7 +174,7 @@ class Experience(Section):
 class Social(Section):
     """The customer-customer network."""
 
-    graph: Literal["small-world", "scale-free", "none", "file"] = field("small-world", "choice", "kind of graph", "Watts & Strogatz 1998; Barabasi & Albert 1999")
+    graph: Literal["small-world", "scale-free", "none", "file"] = field("small-world", "choice", "kind of graph", "assumption: the kinds are those of Watts & Strogatz (1998) and Barabasi & Albert (1999)")
     mean_degree: int = field(6, "neighbours", "mean number of neighbours (even)", ge=2, le=1000)
     rewiring: float = field(0.1, "share", "share of links rewired in the small world", ge=0, le=1)
     file: str = field("", "path", "edge list (two columns of customer numbers from 0) for graph = \"file\"")
@@ -223,20 +227,20 @@ class Platform(Section):
     """A platform: its retail, its fees, its technology and its purse."""
 
     name: str = field("platform", "name", "name, used in column names")
-    commission: float = field(0.15, "share of price", "commission on third-party sales", "referral fees of 6-15 %; the whole take rate reached 19-50 % (facts/amazon_annual.csv)", ge=0, lt=1)
+    commission: float = field(0.15, "share of price", "commission on third-party sales", "assumption: referral fees of 6-15 %, from memory; the whole take rate reached 19-50 % (facts/amazon_annual.csv)", ge=0, lt=1)
     fulfilment_fee: float = field(0.72, "currency", "fee per order that the platform fulfils for a seller, at launch", ge=0, le=1000)
     fee_pass_through: float = field(0.6, "share", "share of a change of unit cost that goes into the fulfilment fee", ge=0, le=1)
-    pass_through: float = field(1.0, "share", "share of a change of unit cost that goes into own retail prices", "FX pass-through to online prices 0.60-0.75 (Gorodnichenko & Talavera)", ge=0, le=1)
+    pass_through: float = field(1.0, "share", "share of a change of unit cost that goes into own retail prices", "assumption: pass-through of exchange rates to online prices of 0.60-0.75 (Gorodnichenko & Talavera, facts/elasticities.csv)", ge=0, le=1)
     price_speed: float = field(0.1, "per week", "share of the gap to the target price closed each week", gt=0, le=1)
-    target_margin: float = field(0.07, "share of price", "margin over full unit cost that own retail aims at", f"operating margins 0-6 % ({AMAZON_10K})", gt=-1, lt=1)
+    target_margin: float = field(0.07, "share of price", "margin over full unit cost that own retail aims at", f"assumption: operating margins of 0-6 % ({AMAZON_10K})", gt=-1, lt=1)
     first_party_places: int = field(4, "places per category", "popular places at which the platform sells itself", ge=0, le=1000)
     first_party_cost: float = field(0.62, "price level", "wholesale cost in units of the category's price level", gt=0, le=1000)
     first_party_quality: float = field(5.6, "utility", "quality of the platform's own range", ge=-100, le=100)
-    marketplace_opens: int = field(96, "week", "first week in which third parties may sell", "Amazon opened zShops in September 1999 and Marketplace in November 2000", ge=1, le=10_400)
-    fulfilment_opens: int = field(1, "week", "first week in which the platform fulfils orders for sellers; before, they ship themselves", "Fulfilment by Amazon opened in September 2006", ge=1, le=10_400)
+    marketplace_opens: int = field(96, "week", "first week in which third parties may sell", "verified (secondary): Amazon opened zShops in 1999 and Marketplace in 2000; the months, September and November, from memory", ge=1, le=10_400)
+    fulfilment_opens: int = field(1, "week", "first week in which the platform fulfils orders for sellers; before, they ship themselves", "assumption: Fulfilment by Amazon opened in 2006, which a scenario may say", ge=1, le=10_400)
     handling_cost: float = field(0.60, "currency", "variable handling cost per order at launch volume", ge=0, le=1000)
     handling_floor: float = field(0.15, "share", "share of the handling cost that no learning removes", ge=0, le=1)
-    progress_ratio: float = field(0.87, "1", "factor on the handling cost when cumulative volume doubles", "fulfilment expense ratio per doubling of sales, Amazon 2000-09: 0.874; modal 0.815 (Dutton & Thomas 1984)", gt=0, le=1)
+    progress_ratio: float = field(0.87, "1", "factor on the handling cost when cumulative volume doubles", "derived: fulfilment expense ratio per doubling of sales, Amazon 2000-09, of 0.874; modal 0.815 (Dutton & Thomas 1984, facts/elasticities.csv)", gt=0, le=1)
     launch_volume: float = field(2000.0, "orders", "cumulative orders of experience at launch", gt=0, le=1e12)
     capacity: float = field(60.0, "orders per week", "fulfilment capacity at launch; 0 means no capacity is needed", ge=0, le=1e12)
     capacity_cost: float = field(0.12, "currency per order of capacity per week", "what a unit of capacity costs, used or not", ge=0, le=1e6)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from marketplace.scenario import Scenario
 
 JOURNAL = "journal.log"
+BASE = "base.toml"
 STUDY = "calibration"
 PLAN = "plan"
 
@@ -66,7 +67,7 @@ class Plan:
         files = [sha256(path) for path in [*self.imports, *input_files(self.scenario)]]
         return {
             "scenario": self.scenario.hash(),
-            "targets": _hash([[t.name, t.statistic, t.value, t.low, t.high, t.required] for t in self.targets.targets]),
+            "targets": hash_of_targets(self.targets),
             "ranges": _hash([[p.path, p.low, p.high, p.log] for p in self.targets.parameters]),
             "sources": _hash([sources_hash(), *(sha256(path) for path in _own_sources())]),
             "files": _hash(files),
@@ -90,11 +91,37 @@ SAID = {
 }
 
 
+SET_BY_THE_PLAN = ("run.record_orders", "run.threads")
+"""Fields of the scenario that a plan sets, whatever the base says."""
+
+
 def _own_sources() -> list[Path]:
     """Sources in experiments/ on which a trial's loss, or what is asked for next, depends."""
     here = Path(__file__).resolve().parent
     names = ("statistics.py", "measures.py", "measuring.py", "targets.py")
     return [*(here.parent / "validation" / name for name in names), here / "search.py"]
+
+
+def hash_of_targets(targets: Targets) -> str:
+    """SHA-256 (hex) of what is aimed at."""
+    return _hash([[t.name, t.statistic, t.value, t.low, t.high, t.required] for t in targets.targets])
+
+
+def _differing(base: Path, scenario: Scenario) -> str:
+    """In what a scenario differs from the one that a search began with, in brackets; empty where that is not known."""
+    from marketplace.scenario import diff, loads
+    from marketplace.scenario_errors import ScenarioError, show
+
+    try:
+        there = loads(base.read_text(encoding="utf-8"))
+    except (OSError, ValueError, ScenarioError):
+        return ""
+    rows = [row for row in diff(there, scenario) if row[0] not in SET_BY_THE_PLAN]
+    if not rows:
+        return ""
+    field, old, new = rows[0]
+    more = f", and {len(rows) - 1} more fields differ" if len(rows) > 1 else ""
+    return f" ({field} is {show(old)} there and {show(new)} here{more})"
 
 
 def _hash(value: Any) -> str:
@@ -129,6 +156,7 @@ class Journal:
         if before not in (None, now):
             other = [words for key, words in SAID.items() if before.get(key) != now[key]]
             what = " and ".join(other) or "another plan"
+            what += _differing(path.with_name(BASE), plan.scenario) if SAID["scenario"] in other else ""
             raise ResultsError(f"{path} is the journal of {what}: name another --out")
         _mend(path)
         if before is None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.calibration.findings import Profile, number, pareto, trade_offs
-from experiments.calibration.journal import Plan, best_of
+from experiments.calibration.journal import BASE, Plan, best_of
 from experiments.calibration.search import CAP, Trial
 from experiments.files import plain, write_json, write_whole
 from experiments.folders import MARK
@@ -48,7 +48,7 @@ def write_beginning(folder: Path, plan: Plan, base: Scenario, kept: Kept) -> Non
     for below in ("imports", "inputs"):
         shutil.rmtree(folder / below, ignore_errors=True)
     copies = kept.copy_to(folder)
-    write_whole(folder / "base.toml", base.to_toml(), overwrite=True)
+    write_whole(folder / BASE, base.to_toml(), overwrite=True)
     write_whole(folder / "targets.toml", plan.targets.text, overwrite=True)
     write_provenance(folder, plan, "interrupted", copies)  # until it is complete: a crash has no time to say so
 

@@ -27,7 +27,7 @@ def calibrate(
     scenario: Annotated[str | None, SCENARIO] = None,
     changes: Annotated[list[str] | None, SET] = None,
     weeks: Annotated[int | None, WEEKS] = None,
-    trials: Annotated[int, typer.Option("--trials", min=1, max=100_000, help="Trials in all.")] = 200,
+    trials: Annotated[int, typer.Option("--trials", max=100_000, help="Trials in all, at least a batch.")] = 200,
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=1_000, help="Seeds of every trial.")] = 3,
     batch: Annotated[
         int, typer.Option("--batch", min=1, max=1_000, help="Trials that are asked for together.")

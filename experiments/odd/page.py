@@ -6,17 +6,15 @@ The page is written by hand but for what stands between ``<!-- table: NAME -->``
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.files import write_whole
+from experiments import markdown
 from experiments.odd.rationale import RationaleError
 from experiments.odd.tables import TABLES, rationales
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "odd.md"
-TABLE = re.compile(r"(<!-- table: (?P<name>[a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def filled(text: str) -> str:
@@ -30,7 +28,7 @@ def filled(text: str) -> str:
         If an entry of a table has no rationale, or one that does not do.
     """
     why = rationales()
-    return TABLE.sub(lambda found: f"{found[1]}\n{TABLES[found['name']](why)}\n{found[3]}", text)
+    return markdown.filled(text, lambda name: TABLES[name](why))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +42,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RationaleError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    if wanted.check:
-        sys.exit(0 if new == text else f"{PAGE.name} is out of date: run make docs.")
-    if new != text:
-        write_whole(PAGE, new, overwrite=True)
+    markdown.renew(PAGE, new, wanted.check, "make docs")

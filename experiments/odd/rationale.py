@@ -63,18 +63,36 @@ def _misplaced(found: Mapping[str, object]) -> Iterator[str]:
                 yield f"{key_of(kind, name)} = {text!r} is no text; say in a sentence or two why the entry is there."
 
 
-def problems(given: Mapping[str, Mapping[str, str]], meanings: Meanings, file: str = HOME.name) -> list[str]:
-    """Everything that is wrong with the rationales of some entries, one sentence each."""
-    return [*_missing(given, meanings, file), *_stale(given, meanings, file), *_poor(given, meanings, file)]
+def problems(
+    given: Mapping[str, Mapping[str, str]], meanings: Meanings, file: str = HOME.name, *,
+    needed: Meanings | None = None, says: str = "it is there and why so",
+) -> list[str]:  # fmt: skip
+    """Everything that is wrong with the rationales of some entries, one sentence each.
+
+    Parameters
+    ----------
+    given : mapping
+        The rationales, by kind and name.
+    meanings : mapping
+        The entries that may have one.
+    file : str
+        Where in docs/ they stand.
+    needed : mapping
+        The entries that must have one; by default all.
+    says : str
+        What a rationale says why of.
+    """
+    wanted = meanings if needed is None else needed
+    return [*_missing(given, wanted, file, says), *_stale(given, meanings, file), *_poor(given, meanings, file)]
 
 
-def _missing(given: Mapping[str, Mapping[str, str]], meanings: Meanings, file: str) -> Iterator[str]:
-    for kind, entries in meanings.items():
+def _missing(given: Mapping[str, Mapping[str, str]], needed: Meanings, file: str, says: str) -> Iterator[str]:
+    for kind, entries in needed.items():
         for name, meaning in entries.items():
             if name not in given.get(kind, {}):
                 yield (
                     f"docs/{file} has no rationale for {key_of(kind, name)} ({meaning.splitlines()[0]}): "
-                    f'below [{kind}] add the line {_bare(name)} = "..." that says why it is there and why so.'
+                    f'below [{kind}] add the line {_bare(name)} = "..." that says why {says}.'
                 )
 
 

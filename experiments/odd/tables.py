@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from experiments.markdown import table
 from experiments.odd.environment import STATES
 from experiments.odd.processes import Process, processes
 from experiments.odd.rationale import Meanings, RationaleError, problems, read
@@ -15,11 +16,6 @@ SPAN = {"fixed": "fixed from the start", "kept": "carried from week to week", "w
 LABELS = {"parameter": "parameters", "link": "links", "environment": "environment"}
 
 Rationales = Mapping[str, Mapping[str, str]]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    cells = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |\n" for row in cells)
 
 
 def _why(meaning: str, rationale: str) -> str:
@@ -117,13 +113,13 @@ def state(kind: str, why: Rationales) -> str:
         home, name = _place(kind, record, row["name"])
         cell = _why(row["doc"], why[home][name])
         rows.append((f"`{name}`", row["dtype"], row["dim"] or "", row["unit"], cell, row["source"]))
-    return _table(("column", "type", "axis", "unit", "meaning and rationale", "source"), rows)
+    return table(("column", "type", "axis", "unit", "meaning and rationale", "source"), rows)
 
 
 def environment(why: Rationales) -> str:
     """Table of the state that belongs to no agent."""
     rows = [(f"`{s.name}`", SPAN[s.span], s.unit, _why(s.meaning, why["environment"][s.name])) for s in STATES]
-    return _table(("variable", "how long it lasts", "unit", "meaning and rationale"), rows)
+    return table(("variable", "how long it lasts", "unit", "meaning and rationale"), rows)
 
 
 def links(why: Rationales) -> str:
@@ -131,7 +127,7 @@ def links(why: Rationales) -> str:
     from marketplace.flywheel import MEANING
 
     rows = [(f"`{link}`", unit, who, _why(what, why["link"][link])) for link, (what, unit, who) in MEANING.items()]
-    return _table(("link", "unit", "perceived by", "what is perceived, and rationale"), rows)
+    return table(("link", "unit", "perceived by", "what is perceived, and rationale"), rows)
 
 
 def phases(why: Rationales) -> str:
@@ -140,7 +136,7 @@ def phases(why: Rationales) -> str:
         (number, f"`{p.name}`", ", ".join(f"`{call}`" for call in p.calls), _why(p.does, why["phase"][p.name]))
         for number, p in enumerate(_of_kind("phase"))
     ]
-    return _table(("", "phase", "its steps, in order", "what it does and rationale"), rows)
+    return table(("", "phase", "its steps, in order", "what it does and rationale"), rows)
 
 
 def _of_kind(*kinds: str) -> list[Process]:
@@ -167,7 +163,7 @@ def _processes(kinds: Sequence[str], why: Rationales) -> str:
         )
         for p in _of_kind(*kinds)
     ]
-    return _table(("process", "stands in", "part of", "reads", "writes", "what it does and rationale"), rows)
+    return table(("process", "stands in", "part of", "reads", "writes", "what it does and rationale"), rows)
 
 
 def parameters(why: Rationales) -> str:
@@ -182,7 +178,7 @@ def parameters(why: Rationales) -> str:
         row = (f"`{f['field']}`", f["unit"], allowed, f"`{f['default']}`", cell, f["source"])
         sections.setdefault(section, []).append(row)
     head = ("field", "unit", "range", "default", "meaning and rationale", "source")
-    return "\n".join(f"#### {name}\n\n{_table(head, rows)}" for name, rows in sections.items())
+    return "\n".join(f"#### {name}\n\n{table(head, rows)}" for name, rows in sections.items())
 
 
 def indicators(why: Rationales) -> str:
@@ -190,7 +186,7 @@ def indicators(why: Rationales) -> str:
     from marketplace.indicators import INDICATORS
 
     rows = [(f"`{i.name}`", i.unit, i.rule, _why(i.doc, why["indicator"][i.name]), i.source) for i in INDICATORS]
-    return _table(("indicator", "unit", "yearly", "definition and rationale", "source"), rows)
+    return table(("indicator", "unit", "yearly", "definition and rationale", "source"), rows)
 
 
 def strategies(why: Rationales) -> str:
@@ -204,7 +200,7 @@ def strategies(why: Rationales) -> str:
         for kind, registry in registries.items()
         for name, says in meanings()[kind].items()
     ]
-    return _table(("kind", "name", "what it does and rationale", "source"), rows)
+    return table(("kind", "name", "what it does and rationale", "source"), rows)
 
 
 TABLES: dict[str, Callable[[Rationales], str]] = {

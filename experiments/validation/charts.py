@@ -31,6 +31,10 @@ from experiments.validation.measures import real_share
 from experiments.validation.targets import Target, Targets
 
 MODEL, TRUE = "model", "real"
+TURNS = ((1999, 2001, "opening"), (2002, 2002, "\njump"), (2005, 2009, "plateau"))
+"""Years in which the path of third parties' share turns; those of the statistics `share_1999_2001` and so on."""
+
+END = 3.2  # of the scale of bounds, in halves of what is allowed
 FROM = 2000  # year to which the fulfilment ratio is set to 100
 Bands = dict[str, pd.DataFrame]
 
@@ -48,6 +52,7 @@ def share_path(bands: Bands, targets: Targets) -> Figure:
     """Third parties' share of GMV by year, and the log of its odds, whose slope is C2."""
     figure, (left, right) = panels(1, 2, 2.3)
     band, real = bands["share"], real_share() / 100.0
+    _turns(left)
     _band(left, band)
     _line(left, real, TRUE, REAL)
     _years(left, "share of GMV")
@@ -59,6 +64,14 @@ def share_path(bands: Bands, targets: Targets) -> Figure:
     _line(right, np.log(real / (1.0 - real)), TRUE, REAL)
     _years(right, "ln(third-party over own sales)")
     return figure
+
+
+def _turns(ax: Axes) -> None:
+    """Mark the years in which the real path turns, which a straight line through it does not."""
+    for first, last, name in TURNS:
+        ax.axvspan(first - 0.5, last + 0.5, color=RULE, alpha=0.55, linewidth=0)
+        ax.annotate(name, ((first + last) / 2.0, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top",
+                    fontsize=6.5, color=GREY)  # fmt: skip
 
 
 @styled
@@ -174,17 +187,18 @@ def ranges(rows: list[dict[str, Any]]) -> Figure:
     ax = figure.add_axes((0.14, 0.32 / height, 0.7, 1.0 - 0.4 / height))
     for k, row in enumerate(rows):
         _range(ax, -k, row)
-    ax.set_xlim(-3.2, 3.2)
+    ax.set_xlim(-END, END)
     ax.set_ylim(-len(rows) + 0.4, 0.6)
     ax.set_yticks([-k for k in range(len(rows))], [shorten(row["target"]) for row in rows])
     ax.set_xticks([-1, 1], ["lowest allowed", "highest allowed"])
     ax.grid(visible=False)
-    ax.axvspan(-1.0, 1.0, color=RULE, alpha=0.55, linewidth=0)
     return figure
 
 
 def _range(ax: Axes, y: float, row: dict[str, Any]) -> None:
     low, high = row["allowed_low"], row["allowed_high"]
+    left, right = (-END if low is None else -1.0), (END if high is None else 1.0)
+    ax.barh(y, right - left, 1.0, left, color=RULE, alpha=0.55, linewidth=0)
     # Of a fact with one side, the real value marks the other end; without one, the bound's own size does.
     ends = [end for end in (low, high) if end is not None]
     unit = abs((row["real"] if row["real"] is not None else 0.0) - ends[0]) or abs(ends[0]) or 1.0

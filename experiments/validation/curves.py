@@ -135,7 +135,13 @@ def bands(figures: pd.DataFrame) -> dict[str, pd.DataFrame]:
             row = (float(known.mean()), *(float(q) for q in np.quantile(known, (0.05, 0.95))), known.size)
         found.setdefault(name, {})[_x(text)] = row
     names = ["mean", "low", "high", "n"]
-    return {name: pd.DataFrame.from_dict(rows, orient="index", columns=names) for name, rows in found.items()}
+    tables = {name: pd.DataFrame.from_dict(rows, orient="index", columns=names) for name, rows in found.items()}
+    # Runs that define more of a curve than the first one, and tables ordered by name, would put x in another order.
+    return {name: table.sort_index() if _numeric(table.index) else table for name, table in tables.items()}
+
+
+def _numeric(index: pd.Index) -> bool:
+    return all(isinstance(x, float) for x in index)
 
 
 def _x(text: str) -> float | str:

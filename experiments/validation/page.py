@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -28,6 +28,10 @@ ABOUT = {
 }
 """Which figure is about which statistics: it is drawn where the targets ask for one of them."""
 
+SHARE = (
+    "Is the path met, or only its ends? A straight line through it is off by 3 points as well, so its turns are "
+    "marked: third parties in shops of their own (1999 to 2001), beside own retail (2002), the plateau (2005 to 2009)."
+)
 MARGIN = "Over revenue, before what the policy spends on capabilities."
 FULFILMENT = "Over revenue. Amazon's fell while its network learned, and rose as it bought speed."
 CONCENTRATION = "Third-party sellers with a delivered order in the last two years."
@@ -103,34 +107,55 @@ def interval_words(estimate: Estimate) -> str:
 
 
 def _ranges(found: Validation) -> str:
+    figure = ranges_of(found)
+    return figure_block(figure.figure, figure.name, figure.title, figure.lead)
+
+
+class Drawn(NamedTuple):
+    """A figure of a validation, and what is said of it."""
+
+    name: str
+    title: str
+    lead: str
+    figure: Figure
+
+
+def ranges_of(found: Validation) -> Drawn:
+    """All facts with their bounds."""
     from experiments.validation.charts import ranges
 
     caption = (
-        "Each fact on a scale of its own, its allowed bounds shaded; of a fact with one side, the other end is the "
-        "real value. Dot and line: mean and interval over seeds. Black tick: real."
+        "Each fact on a scale of its own, what is allowed shaded, without end where a fact has one side. Dot and line: "
+        "mean and interval over seeds; what lies far out stands at the edge. Black tick: real."
     )
-    figure = ranges([verdict.row() for verdict in found.verdicts])
-    return figure_block(figure, "ranges", "Facts and bounds", caption)
+    return Drawn("ranges", "Facts and bounds", caption, ranges([verdict.row() for verdict in found.verdicts]))
 
 
-def _drawn(found: Validation) -> list[Section]:
+def curves_of(found: Validation) -> list[Drawn]:
+    """The curves that the targets are about."""
     from experiments.validation import charts
 
     wanted: list[tuple[str, str, str, Callable[..., Figure]]] = [
-        ("share", "Third parties' share", "Is the path met, or only its ends?", charts.share_path),
+        ("share", "Third parties' share", SHARE, charts.share_path),
         ("margin", "Thin margin", MARGIN, charts.margin),
         ("fulfilment", "Fulfilment cost", FULFILMENT, charts.fulfilment),
         ("lorenz", "Concentration of sellers", CONCENTRATION, charts.concentration),
         ("churn", "Sellers who stay", "Whoever has no order in the next quarter counts as gone.", charts.staying),
         ("repeat", "Customers", "Who comes back, and what waiting does to reviews.", charts.customers),
     ]
-    out = []
     asked = {target.statistic for target in found.targets.targets}
-    for name, title, lead, draw in wanted:
-        if name in found.bands and asked & ABOUT[name]:
-            figure = draw(found.bands, found.targets)
-            out.append(Section(title, lead, figure_block(figure, name, title, BAND)))
-    return out
+    return [
+        Drawn(name, title, lead, draw(found.bands, found.targets))
+        for name, title, lead, draw in wanted
+        if name in found.bands and asked & ABOUT[name]
+    ]
+
+
+def _drawn(found: Validation) -> list[Section]:
+    return [
+        Section(title, lead, figure_block(figure, name, title, BAND))
+        for name, title, lead, figure in curves_of(found)
+    ]
 
 
 def _effects(found: Validation) -> str:

@@ -416,11 +416,17 @@ class TestCommand:
         other = self.run(str(file), *small, "--trials", "4", "--out", str(out), "--resume")
         assert other.exit_code == 2 and "is the journal of other targets" in other.stderr
         assert len(other.stderr.splitlines()) == 1 and (out / "targets.toml").read_text() == before
+        file.write_text(before)
+        small[3] = "customers.count=70"
+        world = self.run(str(file), *small, "--trials", "4", "--out", str(out), "--resume")
+        said = "is the journal of another scenario (customers.count is 60 there and 70 here): name another --out"
+        assert world.exit_code == 2 and said in world.stderr and len(world.stderr.splitlines()) == 1
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
             (["FILE", "--trials", "3"], "--trials 3 is not allowed: it must be at least a batch, 10"),
+            (["FILE", "--trials", "0"], "--trials 0 is not allowed: it must be at least a batch, 10"),
             (["FILE", "--scenario", "bazzar"], "bazzar"),
             (["FILE", "--scenario", "two-platforms", "--set", "nothing=1"], "nothing is not a field"),
             (["nowhere"], "No such file"),

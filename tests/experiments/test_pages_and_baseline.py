@@ -5,6 +5,7 @@ import json
 import pytest
 
 from experiments import golden, odd, reference
+from experiments.markdown import asked_for
 
 
 @pytest.mark.parametrize("name", sorted(golden.WEEKS))
@@ -26,8 +27,7 @@ def test_tables_of_the_odd_page_are_up_to_date():
 
 
 def test_odd_page_asks_for_every_table():
-    asked = {found["name"] for found in odd.TABLE.finditer(odd.PAGE.read_text(encoding="utf-8"))}
-    assert asked == set(odd.TABLES)
+    assert asked_for(odd.PAGE.read_text(encoding="utf-8")) == set(odd.TABLES)
 
 
 def test_page_of_reference_results_is_made_from_its_numbers():

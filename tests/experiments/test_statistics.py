@@ -261,3 +261,7 @@ class TestCurves:
             band = back[name]
             assert band.index.tolist() == curve.index.tolist()
             assert np.allclose(band["mean"], curve, equal_nan=True) and np.allclose(band["low"], curve, equal_nan=True)
+
+    def test_a_curve_runs_by_its_x_whatever_the_order_of_the_columns(self) -> None:
+        table = pd.DataFrame([{f"repeat.{x}": float(x) for x in ("0", "12", "3", "39")}])
+        assert bands(table)["repeat"].index.tolist() == [0.0, 3.0, 12.0, 39.0]

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 from scipy.special import logsumexp, spence
 
 MARKETS = [  # mu, outside option
@@ -23,7 +22,7 @@ def offers(model):
 
 
 @pytest.mark.parametrize(("mu", "outside"), [*MARKETS, (1.0, "off")])
-def test_shares_of_orders_are_multinomial_logit(run, sigmas, mu, outside):
+def test_shares_of_orders_are_multinomial_logit(run, holds, mu, outside):
     model = run("logit-shares", {"choice.mu": mu, "choice.outside_option": outside})
     utility, orders = offers(model), model.orders()
     searches = int(model.weekly["searches"].sum())
@@ -37,7 +36,7 @@ def test_shares_of_orders_are_multinomial_logit(run, sigmas, mu, outside):
         share = np.exp(everything - logsumexp(everything))
         counts = np.append(counts, searches - counts.sum())
     assert np.ptp(share[: utility.size]) > 0.05  # the offers do differ
-    assert stats.chisquare(counts, searches * share).pvalue > 2.0 * stats.norm.sf(sigmas)
+    holds.chi_square("shares of orders", counts, searches * share)
 
 
 def surplus_moments(inside):
@@ -50,15 +49,17 @@ def surplus_moments(inside):
 
 
 @pytest.mark.parametrize(("mu", "outside"), MARKETS)
-def test_consumer_surplus_is_the_log_sum(run, sigmas, mu, outside):
+def test_consumer_surplus_is_the_log_sum(run, holds, sigmas, mu, outside):
     model = run("consumer-surplus", {"choice.mu": mu, "choice.outside_option": outside})
     weekly, scale = model.weekly, mu / model.scenario.choice.alpha
     mean, variance = surplus_moments(logsumexp(offers(model)) - outside / mu)
     searches = weekly["searches"].sum()
 
-    assert weekly["expected_consumer_surplus"].to_numpy() == pytest.approx(scale * mean * weekly["searches"].to_numpy())
+    expected = scale * mean * weekly["searches"].to_numpy()
+    holds.relative("consumer surplus, expected", weekly["expected_consumer_surplus"], expected, 1e-9)
     realised = weekly["consumer_surplus"].sum() / searches
-    assert abs(realised - scale * mean) < sigmas * scale * math.sqrt(variance / searches)
+    error = scale * math.sqrt(variance / searches)
+    holds("consumer surplus, realised", abs(realised - scale * mean) / error, sigmas, "standard errors")
 
 
 def test_expected_and_realised_surplus_agree_where_customers_and_needs_differ(run, half_width):

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from marketplace import MarketplaceModel, load_scenario
 
@@ -48,7 +47,7 @@ CASES = [  # sellers a circle, alpha, tau, mu, commission
 
 
 @pytest.mark.parametrize(("sellers", "alpha", "tau", "mu", "commission"), CASES)
-def test_neighbours_ask_the_coth_price(half_width, sellers, alpha, tau, mu, commission):
+def test_neighbours_ask_the_coth_price(holds, half_width, sellers, alpha, tau, mu, commission):
     changes = {
         "sellers.count": 12 * sellers,
         "choice.alpha": alpha,
@@ -59,11 +58,12 @@ def test_neighbours_ask_the_coth_price(half_width, sellers, alpha, tau, mu, comm
     prices = prices_by_circle(changes)
     expected = neighbour_price(sellers, 1.0, alpha, tau, mu, commission)
     assert half_width(prices) < 0.01 * expected
-    assert abs(prices.mean() - expected) < half_width(prices)
+    off = abs(prices.mean() - expected) / expected
+    holds("neighbours on the circle", off, half_width(prices) / expected, "relative")
 
 
 @pytest.mark.parametrize(("sellers", "tau"), [(2, 4.0), pytest.param(3, 7.5, marks=SLOW)])
-def test_without_noise_neighbours_ask_salops_price(half_width, sellers, tau):
+def test_without_noise_neighbours_ask_salops_price(holds, half_width, sellers, tau):
     mu = tau / (10.0 * sellers)
     changes = {
         "sellers.count": 12 * sellers,
@@ -76,7 +76,8 @@ def test_without_noise_neighbours_ask_salops_price(half_width, sellers, tau):
     assert neighbour_price(sellers, 1.0, 1.0, tau, mu, 0.0) == pytest.approx(salop, rel=1e-4)  # this is Salop's end
     prices = prices_by_circle(changes)
     assert half_width(prices) < 0.02 * salop
-    assert abs(prices.mean() - salop) < half_width(prices)
+    off = abs(prices.mean() - salop) / salop
+    holds("the same, mu to 0", off, half_width(prices) / salop, "relative")
 
 
 def gaps(model):
@@ -95,28 +96,31 @@ def nearest_distance(gap):
 
 
 @pytest.mark.parametrize("sellers", [7, pytest.param(3, marks=SLOW)])
-def test_over_layouts_the_nearest_of_n_lies_1_over_2n_plus_2_away(run, half_width, sellers):
+def test_over_layouts_the_nearest_of_n_lies_1_over_2n_plus_2_away(run, holds, half_width, sellers):
     measured = [
         run("nearest", {"sellers.count": sellers}, seed).weekly["selection_distance"].iloc[0] for seed in range(LAYOUTS)
     ]
     expected = 1.0 / (2.0 * (sellers + 1))
     assert half_width(measured) < 1.0 / (2.0 * sellers) - expected  # could tell n from n + 1
-    assert abs(np.mean(measured) - expected) < half_width(measured)
+    off = abs(np.mean(measured) - expected) / expected
+    holds("nearest offer, random places", off, half_width(measured) / expected, "relative")
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("name", ["nearest", "nearest-even"])
-def test_one_layout_gives_a_quarter_of_its_squared_gaps(run, sigmas, name, seed):
+def test_one_layout_gives_a_quarter_of_its_squared_gaps(run, holds, sigmas, name, seed):
     needs = 20_000
     model = run(name, {"search.panel": needs}, seed)
     mean, variance = nearest_distance(gaps(model))
     if name == "nearest-even":
         assert mean == pytest.approx(1.0 / (4 * len(model.sellers)))
-    assert abs(model.weekly["selection_distance"].iloc[0] - mean) < sigmas * math.sqrt(variance / needs)
+    off = abs(model.weekly["selection_distance"].iloc[0] - mean) / math.sqrt(variance / needs)
+    places = "even" if name == "nearest-even" else "random"
+    holds(f"nearest offer, {places} places", off, sigmas, "standard errors")
 
 
 @pytest.mark.parametrize("name", ["nearest", "nearest-even"])
-def test_orders_go_to_the_nearest_offer(run, sigmas, name):
+def test_orders_go_to_the_nearest_offer(run, holds, sigmas, name):
     """Each offer sells to half of either gap beside it, and returns, as likely as distance, measure the distance."""
     customers = 40_000
     model = run(name, {"customers.count": customers, "run.record_orders": True}, seed=3)
@@ -124,7 +128,7 @@ def test_orders_go_to_the_nearest_offer(run, sigmas, name):
     order, gap = np.argsort(place), gaps(model)
     counts = np.bincount(orders["offer"], minlength=place.size)[order]
     cells = (gap + np.roll(gap, 1)) / 2.0
-    assert stats.chisquare(counts, customers * cells).pvalue > 2.0 * stats.norm.sf(sigmas)
+    holds.chi_square("orders of the nearest offer", counts, customers * cells)
 
     chance = model.scenario.fulfilment.return_mismatch * nearest_distance(gap)[0]
     spread = math.sqrt(chance * (1.0 - chance) / customers)

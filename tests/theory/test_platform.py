@@ -11,13 +11,13 @@ from scipy import stats
 
 @pytest.mark.parametrize("ratio", [0.7, 0.8, 0.874, 1.0])
 @pytest.mark.parametrize("launch", [100.0, 5000.0])
-def test_handling_cost_falls_by_the_progress_ratio_with_each_doubling(run, ratio, launch):
+def test_handling_cost_falls_by_the_progress_ratio_with_each_doubling(run, holds, ratio, launch):
     """Wright (1936): log cost on log cumulative volume has slope log2(progress ratio)."""
     weekly = run("experience-curve", {"platform.progress_ratio": ratio, "platform.launch_volume": launch}).weekly
     volume = launch + weekly["orders"].cumsum()
     assert volume.iloc[-1] / volume.iloc[0] > 4.0  # at least two doublings seen
     slope, level = np.polyfit(np.log(volume / launch), np.log(weekly["unit_cost.handling"]), 1)
-    assert slope == pytest.approx(math.log2(ratio), abs=1e-12)
+    holds("experience curve", abs(slope - math.log2(ratio)), 1e-12, "slope")
     assert math.exp(level) == pytest.approx(1.0, rel=1e-12)  # the launch cost at the launch volume
 
 
@@ -31,7 +31,7 @@ def filled(law, base_stock):
 
 
 @pytest.mark.parametrize("base_stock", [10, 16, 20, 24, 30])
-def test_the_fill_rate_of_a_base_stock(run, sigmas, base_stock):
+def test_the_fill_rate_of_a_base_stock(run, holds, sigmas, base_stock):
     """Lost sales, no lead time: E[min(D, B)] / E[D]; one need a week makes D binomial, here as good as Poisson."""
     model = run("fill-rate", {"fulfilment.base_stock": base_stock})
     weekly, customers = model.weekly, len(model.customers)
@@ -43,12 +43,12 @@ def test_the_fill_rate_of_a_base_stock(run, sigmas, base_stock):
     for law in (stats.binom(customers, need), stats.poisson(customers * need)):
         rate, variance = filled(law, base_stock)
         spread = math.sqrt(variance / len(weekly)) / law.mean()
-        assert abs(measured - rate) < sigmas * spread
+        holds("fill rate", abs(measured - rate) / spread, sigmas, "standard errors")
 
 
 @pytest.mark.parametrize("pass_through", [0.0, 0.6, 1.0])
 @pytest.mark.parametrize("speed", [1.0, 0.25])
-def test_own_price_follows_unit_cost_as_far_as_it_is_passed_through(run, pass_through, speed):
+def test_own_price_follows_unit_cost_as_far_as_it_is_passed_through(run, holds, pass_through, speed):
     """The target price moves by pass-through x change of unit cost / (1 - margin); the price closes the gap to it."""
     model = run("pass-through", {"platform.pass_through": pass_through, "platform.price_speed": speed})
     weekly, settings = model.weekly, model.scenario.platform
@@ -60,7 +60,7 @@ def test_own_price_follows_unit_cost_as_far_as_it_is_passed_through(run, pass_th
         price += speed * (goal - price)
         expected.append(price)
     assert weekly["unit_cost"].iloc[-1] < 0.6 * settings.handling_cost  # there was something to pass on
-    assert weekly["retail_price"].to_numpy() == pytest.approx(expected, rel=1e-12)
+    holds.relative("pass-through", weekly["retail_price"], expected, 1e-12)
 
 
 def test_full_pass_through_keeps_the_target_margin(run):

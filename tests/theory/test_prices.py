@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import lambertw
 
 CLOSE = 1e-9  # relative: prices converge until rounding
+NASH = "Nash price, equal or unequal sellers"
 
 
 def share_at(worth, log_everything):
@@ -79,7 +80,7 @@ def test_the_worked_example():
         (4, 1.0, 2.0, 0.0, 0.5),
     ],
 )
-def test_equal_sellers_ask_the_nash_price(run, sellers, alpha, mu, commission, outside, damping):
+def test_equal_sellers_ask_the_nash_price(run, holds, sellers, alpha, mu, commission, outside, damping):
     changes = {
         "sellers.count": sellers,
         "sellers.damping": damping,
@@ -91,12 +92,12 @@ def test_equal_sellers_ask_the_nash_price(run, sellers, alpha, mu, commission, o
     model = run("nash", changes)
     settings = model.scenario.sellers
     price = symmetric_price(sellers, settings.quality, settings.cost, alpha, mu, commission, outside)
-    assert model.offers.column("price") == pytest.approx(np.full(sellers, price), rel=CLOSE)
+    holds.relative(NASH, model.offers.column("price"), np.full(sellers, price), CLOSE)
 
 
 @pytest.mark.parametrize("sellers", [1, 2])
 @pytest.mark.parametrize("quality", [8.0, 12.0, 40.0, 90.0])
-def test_high_shares_do_not_diverge(run, sellers, quality):
+def test_high_shares_do_not_diverge(run, holds, sellers, quality):
     """Above a share of one half, iterating ``p = c + mu / (alpha (1 - s))`` runs away; Lambert's form does not."""
     model = run("nash", {"sellers.count": sellers, "sellers.quality": quality})
     settings, alpha = model.scenario.sellers, model.scenario.choice.alpha
@@ -104,12 +105,12 @@ def test_high_shares_do_not_diverge(run, sellers, quality):
     if sellers == 1:
         share = 1.0 - 1.0 / (alpha * (price - settings.cost))
         assert share > 0.5  # this is such a case
-    assert model.offers.column("price") == pytest.approx(np.full(sellers, price), rel=CLOSE)
+    holds.relative("the same at shares above one half", model.offers.column("price"), np.full(sellers, price), CLOSE)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(("mu", "commission", "quality"), [(1.0, 0.0, 4.0), (0.5, 0.15, 5.0), (1.0, 0.15, 10.0)])
-def test_unequal_sellers_ask_their_own_nash_prices(run, seed, mu, commission, quality):
+def test_unequal_sellers_ask_their_own_nash_prices(run, holds, seed, mu, commission, quality):
     changes = {
         "sellers.cost_sd": 0.3,
         "sellers.quality_sd": 0.8,
@@ -120,7 +121,7 @@ def test_unequal_sellers_ask_their_own_nash_prices(run, seed, mu, commission, qu
     model = run("nash", changes, seed)
     price = model.offers.column("price")
     assert np.ptp(price) > 0.05
-    assert price == pytest.approx(expected_of(model), rel=CLOSE)
+    holds.relative(NASH, price, expected_of(model), CLOSE)
 
 
 def test_price_levels_change_the_unit_of_money_only(run):
@@ -132,18 +133,18 @@ def test_price_levels_change_the_unit_of_money_only(run):
 
 
 @pytest.mark.parametrize("listings", [2, 4])
-def test_a_seller_of_several_offers_prices_them_jointly(run, listings):
+def test_a_seller_of_several_offers_prices_them_jointly(run, holds, listings):
     """Offers of one seller do not compete: k equal ones are priced as one that is worth ``mu ln k`` more."""
     changes = {"sellers.count": 3, "sellers.listings": float(listings), "sellers.listings_max": listings}
     model = run("nash", changes)
     alpha, settings = model.scenario.choice.alpha, model.scenario.sellers
     price = symmetric_price(3, settings.quality + math.log(listings), settings.cost, alpha)
     assert price > 1.02 * symmetric_price(3 * listings, settings.quality, settings.cost, alpha)
-    assert model.offers.column("price") == pytest.approx(np.full(3 * listings, price), rel=CLOSE)
+    holds.relative("several offers a seller", model.offers.column("price"), np.full(3 * listings, price), CLOSE)
 
 
 @pytest.mark.parametrize("commission", [0.0, 0.15])
-def test_customers_who_differ_in_price_sensitivity(run, commission):
+def test_customers_who_differ_in_price_sensitivity(run, holds, commission):
     """With each customer's alpha: ``p = c / (1 - r) + mu sum s / sum alpha s (1 - s)``, the sums over customers."""
     sellers, customers = 4, 300
     changes = {
@@ -164,14 +165,14 @@ def test_customers_who_differ_in_price_sensitivity(run, commission):
 
     price = brentq(slack, break_even, 10.0 * break_even, xtol=1e-14)
     assert abs(price / symmetric_price(sellers, settings.quality, settings.cost, 2.0, commission=commission) - 1) > 0.02
-    assert model.offers.column("price") == pytest.approx(np.full(sellers, price), rel=CLOSE)
+    holds.relative("customers of unequal alpha", model.offers.column("price"), np.full(sellers, price), CLOSE)
 
 
 @pytest.mark.parametrize(
     ("quality", "alpha", "mu", "commission", "outside"),
     [(4.0, 2.0, 1.0, 0.0, 0.0), (4.0, 1.0, 1.0, 0.2, 0.0), (12.0, 2.0, 1.0, 0.1, 1.0), (6.0, 2.0, 0.5, 0.0, -0.5)],
 )
-def test_a_monopolist_asks_the_lambert_price(run, quality, alpha, mu, commission, outside):
+def test_a_monopolist_asks_the_lambert_price(run, holds, quality, alpha, mu, commission, outside):
     changes = {
         "sellers.quality": quality,
         "choice.alpha": alpha,
@@ -183,11 +184,11 @@ def test_a_monopolist_asks_the_lambert_price(run, quality, alpha, mu, commission
     break_even = model.scenario.sellers.cost / (1.0 - commission)
     odds = math.exp((quality - outside - alpha * break_even) / mu - 1.0)
     price = break_even + mu / alpha * (1.0 + lambertw(odds).real)
-    assert model.offers.column("price") == pytest.approx([price], rel=CLOSE)
+    holds.relative("monopoly price", model.offers.column("price"), [price], CLOSE)
 
 
 @pytest.mark.parametrize("commission", [0.0, pytest.param(0.2, marks=pytest.mark.slow)])
-def test_hill_climbing_settles_within_a_step_of_the_best_response(run, commission):
+def test_hill_climbing_settles_within_a_step_of_the_best_response(run, holds, commission):
     """Eight monopolists that know nothing but their own profit hover about the price that those who reckon ask."""
     changes = {"platform.commission": commission}
     reckoned = run("monopoly", changes).offers.column("price")[0]
@@ -195,20 +196,20 @@ def test_hill_climbing_settles_within_a_step_of_the_best_response(run, commissio
     price, step = model.weekly["price_index"], model.scenario.sellers.price_step
     start, settled = price.iloc[0], price.iloc[80:].mean()
     assert abs(start / reckoned - 1.0) > 3.0 * step  # it had some way to go
-    assert abs(settled / reckoned - 1.0) < step
+    holds("hill-climbing", abs(settled / reckoned - 1.0), step, "relative")
 
 
 @pytest.mark.parametrize("commission", [0.0, 0.25])
-def test_undercutting_ends_at_break_even(run, commission):
+def test_undercutting_ends_at_break_even(run, holds, commission):
     model = run("undercutting", {"platform.commission": commission})
     break_even = model.scenario.sellers.cost / (1.0 - commission)
     assert model.offers.column("launch_price").min() > 1.1 * break_even
-    assert model.offers.column("price") == pytest.approx(np.full(2, break_even), rel=1e-12)
+    holds.relative("undercutting", model.offers.column("price"), np.full(2, break_even), 1e-12)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_cheaper_undercutter_stays_a_step_below_the_dearer_ones_cost(run, seed):
+def test_the_cheaper_undercutter_stays_a_step_below_the_dearer_ones_cost(run, holds, seed):
     model = run("undercutting", {"sellers.cost_sd": 0.3}, seed)
     low, high = np.sort(model.offers.column("cost"))
     step = model.scenario.sellers.price_step
-    assert np.sort(model.offers.column("price")) == pytest.approx([max(low, (1.0 - step) * high), high], rel=1e-12)
+    holds.relative("undercutting", np.sort(model.offers.column("price")), [max(low, (1.0 - step) * high), high], 1e-12)
