@@ -201,7 +201,7 @@ def fields() -> list[dict[str, Any]]:
 
 def template() -> str:
     """A commented scenario file with every field, for a person to fill in."""
-    return scenario_text.template(Scenario)
+    return scenario_text.template(Scenario, default_scenario().tables())
 
 
 def diff(a: Scenario, b: Scenario) -> list[tuple[str, Any, Any]]:

@@ -16,7 +16,7 @@ _FREE_KEY = "<link>"
 
 _HEAD = """\
 # A scenario: a world and the policies in it. It needs to state only what differs from its base.
-# To set a field, remove the # before it and change the value; the value shown is the default.
+# To set a field, remove the # before it and change the value; the value shown is that of the base.
 # `marketplace scenarios check FILE` says whether it can be run.
 
 name = "my-scenario"
@@ -44,8 +44,8 @@ def _assignments(table: Mapping[str, Any], stem: tuple[Any, ...], model: type[Ba
         yield f"{key} = {toml_value(value)}  # {field_at(model, (*stem, key)).unit}"
 
 
-def template(model: type[BaseModel]) -> str:
-    """A file that states its base only, with every field of ``model`` commented out beside its meaning."""
+def template(model: type[BaseModel], base: Mapping[str, Any]) -> str:
+    """A file that states its base only, with every field of ``model`` commented out at its value in ``base``."""
     lines, section = [_HEAD], ""
     for declaration in declarations(model):
         table, _, key = declaration.path.partition(".")
@@ -54,18 +54,19 @@ def template(model: type[BaseModel]) -> str:
         if table != section:
             section = table
             lines.append(f"\n[{section}]")
-        lines += _commented(declaration, key)
+        held = base["platforms"][0] if table == "platform" else base[table]
+        lines += _commented(declaration, key, held)
     return "\n".join(lines) + "\n"
 
 
-def _commented(declaration: Declaration, key: str) -> list[str]:
+def _commented(declaration: Declaration, key: str, held: Mapping[str, Any]) -> list[str]:
     row = declaration.row()
     facts = "; ".join(text for text in (row["type"], row["range"], f"unit: {row['unit']}") if text)
     text = [f"{row['meaning']}", f"{facts}. Source: {row['source']}."]
     if _FREE_KEY in key:
         text = [f"{key}: {row['meaning']} ({facts}; default {row['default']})"]
     comment = [line for part in text for line in textwrap.wrap(part, 106, break_long_words=False)]
-    assignment = [] if _FREE_KEY in key else [f"#{toml_key(key)} = {row['default']}"]
+    assignment = [] if _FREE_KEY in key else [f"#{toml_key(key)} = {toml_value(held[key])}"]
     return [*(f"# {line}" for line in comment), *assignment, ""]
 
 
