@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from agents import chance, compiled
+from agents.column_model import ColumnModel, seed_of
 from agents.customer import ACTIVE, Customer, CustomerRules
 from agents.offer import PLATFORM
 from agents.platform import Platform, capability_level
 from agents.policies import CAPABILITIES, PlatformPolicy, policy_named
-from agents.population import ColumnModel, seed_of
 from agents.pricing import SellerPricing, pricing_named
 from agents.seller import Seller
 from marketplace import births, indicators, operations, order_record, selling, stocking, week

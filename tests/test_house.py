@@ -85,7 +85,7 @@ def test_an_import_the_right_way_is_let_pass() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(HOUSE)))
 def test_every_draw_is_keyed(path: Path) -> None:
-    allowed = {"random.Random"} if path == HOUSE / "agents" / "population.py" else set()  # the type of Mesa's own
+    allowed = {"random.Random"} if path == HOUSE / "agents" / "members.py" else set()  # the type of Mesa's own
     assert set(unkeyed_chance(tree_of(path))) - allowed == set()
 
 

@@ -7,8 +7,9 @@ import mesa
 import numpy as np
 import pytest
 
+from agents.column_model import ColumnModel
 from agents.columns import column
-from agents.population import ColumnAgent, ColumnModel
+from agents.population import ColumnAgent
 
 
 class Walker(ColumnAgent):

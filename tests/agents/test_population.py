@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mesa.agent import AgentSet
 
+from agents.column_model import ColumnModel
 from agents.columns import column
-from agents.population import ColumnAgent, ColumnModel, Population, Selection, Union
+from agents.population import ColumnAgent, Population, Selection, Union
 
 
 class Walker(ColumnAgent):

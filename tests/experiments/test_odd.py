@@ -217,7 +217,7 @@ APPARATUS = {
 
 
 def test_the_environments_state_is_all_there_and_nothing_else_is() -> None:
-    from agents.population import ColumnModel
+    from agents.column_model import ColumnModel
 
     model = MarketplaceModel(EVERYTHING)
     model.step()
