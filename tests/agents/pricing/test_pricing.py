@@ -23,7 +23,7 @@ from agents.pricing import (
     pricing_named,
 )
 from agents.pricing.base import Floats
-from agents.pricing.best_response import logit_markup
+from agents.pricing.logit import logit_markup
 
 
 @dataclasses.dataclass(frozen=True)
