@@ -195,3 +195,11 @@ def test_the_normal_quantile_rises_and_is_odd() -> None:
 def test_normals_are_standard_normal() -> None:
     z = chance.normals(chance.draws(SEED, chance.CUSTOMER, some_keys(20_000))[:, 1])
     assert stats.kstest(z, "norm").pvalue > RARE
+
+
+@pytest.mark.parametrize("mean", [1e-9, 0.3, 4.0, 75.0, 12_345.6])
+def test_a_poisson_number_is_the_quantile_of_its_uniform(mean: float) -> None:
+    drawn = chance.draws(SEED, 1, np.arange(500, dtype=np.uint64))[:, 0]
+    uniforms = np.concatenate((drawn, [2.0**-33, 1.0 - 2.0**-33]))
+    found = [chance.poisson(u, mean) for u in uniforms]
+    assert found == stats.poisson.ppf(uniforms, mean).tolist()

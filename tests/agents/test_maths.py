@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import wrightomega
 
 from agents.compiled import loop
-from agents.maths import exponential, logarithm, logarithm_beside_one
+from agents.maths import exponential, logarithm, logarithm_beside_one, omega
 
 
 @loop
@@ -37,3 +38,9 @@ def test_what_weights_rest_on(x: float, right: float) -> None:
     out = np.empty((3, 1))
     _all(np.array([x]), out)
     assert out[0, 0] == right
+
+
+@pytest.mark.parametrize("y", [-700.0, -30.0, -1.0, 0.0, 0.999, 1.0, 1.001, 30.0, 1e6, 1e15])
+def test_omega_is_wrights(y: float) -> None:
+    """``W(exp(y))`` where the exponential itself would underflow, and where it would overflow."""
+    assert omega(y) == pytest.approx(float(wrightomega(y)), rel=1e-13)
