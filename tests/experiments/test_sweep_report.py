@@ -164,12 +164,12 @@ class TestCommand:
 class TestEffects:
     @pytest.fixture
     def runs(self) -> pd.DataFrame:
-        """A full grid of two factors under three common seeds, each of which shifts all points alike."""
+        """A full grid of two factors under six common seeds, each of which shifts all points alike."""
         rows = [
             {"point": 4 * a + b, "replicate": r, "a": float(a), "b": "abcd"[b], "y": 10.0 * a + 3.0 * b + 100.0 * r}
             for a in range(3)
             for b in range(4)
-            for r in range(3)
+            for r in range(6)
         ]
         return pd.DataFrame(rows)
 
@@ -178,7 +178,7 @@ class TestEffects:
         assert np.allclose(common["mean"].diff().dropna(), 10.0) and np.allclose(common["high"] - common["low"], 0.0)
         alone = level_means(runs, levels_of(runs["a"]), "y", common=False)
         assert (alone["high"] - alone["low"] > 100.0).all() and alone["mean"].equals(common["mean"])
-        assert list(common["n"]) == [12, 12, 12]
+        assert list(common["n"]) == [24, 24, 24]
 
     def test_shares_add_up_where_nothing_interacts(self, runs: pd.DataFrame) -> None:
         shares = variance_shares(runs, ["a", "b"], "y")
