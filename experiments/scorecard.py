@@ -41,6 +41,7 @@ YEAR = 52
 CURVE = 14  # characters
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.-=*#"
+HUGE = 1e15  # from here on figures are written with an exponent
 NARROWEST = 100  # characters; where there is no terminal, nothing need be squeezed
 
 
@@ -100,7 +101,9 @@ def number(value: float | None, unit: str = "") -> str:
     if value is None or not math.isfinite(value):
         return ""
     if unit == "share":
-        return f"{100.0 * value:.1f}"
+        return f"{100.0 * value:.1f}" if abs(value) < HUGE else f"{100.0 * value:.1e}"
+    if abs(value) >= HUGE:
+        return f"{value:.1e}"
     for size, letter in ((1e9, " bn"), (1e6, " m")):
         if abs(value) >= size:
             return f"{value / size:,.2f}{letter}"

@@ -265,8 +265,9 @@ def _analysis(k: int, one: dict[str, Any]) -> str:
     title = f"{'log ' if one.get('log') else ''}{one['indicator']}"
     strongest = {"ST": 0, "mu_star": 0}
     rows = sorted(one["indices"], key=lambda row: (strongest.get(row["name"], 1), -abs(row["value"] or 0.0)))
+    replications = f"{one['replications']} replication{'s' if one['replications'] != 1 else ''}"
     caption = (
-        f"{one['kind']}, {one['points']:,} points, {one['replications']} replications; dots with their "
+        f"{one['kind']}, {one['points']:,} points, {replications}; dots with their "
         f"{100 * one['level']:g} % intervals."
     )
     drawn = figure_block(charts.index_bars(rows, title), f"index{k}", f"Sensitivity of {title}", caption)

@@ -17,6 +17,7 @@ from marketplace.indicators import indicator_of
 
 STEADY = 0.05  # a change smaller than this share is called none
 PEAK = 1.15  # a peak is mentioned if it stood at least so much above the end
+HUGE = 1e15  # from here on numbers are written with an exponent
 SMALL = 1e-5  # nearer to zero is written as nearly zero
 NO_VALUE = "–"
 
@@ -79,9 +80,15 @@ def number(value: float | None, unit: str = "") -> str:
         return NO_VALUE
     if unit == "share":
         size = abs(100.0 * value)
+        if 0.0 < size < 0.005:
+            return "≈ 0 %"
+        if size >= HUGE:
+            return f"{100.0 * value:.1e} %".replace("-", "−")
         nearly_all = 99.5 <= size < 100.0
         whole = (size >= 9.95 and not nearly_all) or size == 0.0
         return _signed(100.0 * value, 0 if whole else 1 if size >= 0.995 and not nearly_all else 2) + " %"
+    if abs(value) >= HUGE:
+        return f"{value:.1e}".replace("-", "−")
     for scale, name in ((1e9, "billion"), (1e6, "million")):
         if abs(value) >= scale:
             return f"{_signed(value / scale, 2)} {name}"

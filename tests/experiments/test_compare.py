@@ -308,7 +308,11 @@ class TestShown:
         share = {"scale": DIFFERENCE, "unit": "share", "effect": -0.0123, "low": -0.0456, "high": 0.021}
         assert change(share) == "-1.2 pp" and span(share) == "-4.6 to +2.1 pp"
         one = {"scale": DIFFERENCE, "unit": "points", "effect": 1.23456, "low": math.nan, "high": math.nan}
-        assert change(one) == "+1.23" and span(one) == ""
+        assert change(one) == "+1.23 points" and span(one) == ""
+
+    def test_what_is_huge_has_an_exponent(self) -> None:
+        huge = {"scale": DIFFERENCE, "unit": "currency", "effect": -1e300, "low": -2e300, "high": 3e299}
+        assert change(huge) == "-1.0e+300" and span(huge) == "-2.0e+300 to +3.0e+299"
 
     def test_dropped_pairs_stand_in_the_row(self) -> None:
         found = compare_arms(runs_of({"a": {"gmv": [5.0, 6.0, math.nan]}, "b": {"gmv": [6.0, 7.0, 8.0]}}))
