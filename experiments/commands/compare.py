@@ -234,11 +234,25 @@ def _compare_folders(
 def _refuse_running(things: Sequence[str], reading: Sequence[Path], stated: Sequence[str]) -> None:
     if len(reading) < len(things):
         other = next(thing for thing in things if not Path(thing).expanduser().is_dir())
+        _refuse_nothing(other)
         raise ResultsError(
             f"{reading[0]} is a folder to be read and {other} a scenario to be run: name only one or the other"
         )
     if stated:
         raise ResultsError(f"{stated[0]} is for arms that are run, and {reading[0]} has been run")
+
+
+def _refuse_nothing(thing: str) -> None:
+    """Refuse what is neither a file nor a shipped scenario, with or without a policy behind it."""
+    from marketplace.scenario import list_scenarios
+    from marketplace.scenario_errors import nearest, show
+
+    names = {thing, thing.rpartition(":")[0]} - {""}
+    if any(Path(name).expanduser().exists() or name in list_scenarios() for name in names):
+        return
+    folders = [path.name for path in Path(thing).expanduser().parent.glob("*/") if path.is_dir()]
+    near = nearest(thing, [*folders, *list_scenarios()])
+    raise ResultsError(f"{show(thing)}: there is no such folder, file or shipped scenario{near}")
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------

@@ -240,7 +240,12 @@ def _order(
     empty = [label for label in asked if label not in present]
     labels = [first, *(label for label in asked if label in present and label != first)]
     if len(labels) < 2:
-        raise ResultsError(f"a comparison needs two arms with complete runs; only {first} has any")
+        if not empty:
+            raise ResultsError(f"a comparison needs two arms, and {first} is the only one")
+        raise ResultsError(
+            f"a comparison needs two arms with complete runs; only {first} has any, no run of {', '.join(empty)} is "
+            "complete"
+        )
     return labels, [f"{label}: no run is complete, so it is not compared" for label in empty]
 
 
