@@ -65,6 +65,17 @@ def print_scorecard(outcome: Outcome) -> None:
     for row in rows(weekly, twin, _signs(console)):
         table.add_row(*row)
     console.print(table)
+    for sentence in _closures(outcome):
+        console.print(sentence, soft_wrap=True)
+
+
+def _closures(outcome: Outcome) -> list[str]:
+    """Platforms that failed, in the run and in its twin."""
+    from experiments.closures import closure_sentences, failed_platforms
+
+    own, twin = failed_platforms(outcome.weekly, outcome.scenario), outcome.twin
+    cut = {} if twin is None else failed_platforms(twin, outcome.scenario)
+    return closure_sentences(own, outcome.scenario) + closure_sentences(cut, outcome.scenario, cut=True)
 
 
 def make_console() -> Console:

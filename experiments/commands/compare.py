@@ -118,7 +118,7 @@ def compare(
     worlds = _worlds(things, policies or [], arms or [], changes or [], common, imports or [], baseline)
     _check_goal(goal, worlds, seeds, shown)
     place, swept = _carry_out(worlds, goal, imports or [], out, resume, workers, time_limit, weekly, force, quiet)
-    _conclude(_compare_store(place, list(worlds), asked), swept, goal, place, asked)
+    _conclude(_compare_store(place, worlds, asked), swept, goal, place, asked)
 
 
 # -- arms that are run -------------------------------------------------------------------------------------------
@@ -170,15 +170,18 @@ def _carry_out(
     return place, swept
 
 
-def _compare_store(place: Path, labels: Sequence[str], asked: Asked) -> Comparison | ResultsError:
+def _compare_store(place: Path, worlds: dict[str, Scenario], asked: Asked) -> Comparison | ResultsError:
     """Compare what a folder holds, and leave ``comparison.json`` in it; a reason where there is nothing to compare."""
+    from experiments.closures import closure_notes
     from experiments.comparison.writing import write_comparison
     from experiments.store.reading import load_results
 
+    summary = load_results(place).summary
     try:
-        found = asked.compare(load_results(place).summary, labels)
+        found = asked.compare(summary, list(worlds))
     except ResultsError as error:
         return error
+    found.notes.extend(closure_notes(summary, worlds))
     write_comparison(found, place)
     return found
 

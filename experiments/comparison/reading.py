@@ -110,6 +110,7 @@ def _run_parts(folders: Sequence[Path]) -> list[_Part]:
     """Runs by scenario, whatever their seed."""
     import pandas as pd
 
+    from experiments.closures import closure_notes
     from experiments.comparison.arms import identity, labels_of
     from experiments.results import load_run
 
@@ -130,6 +131,7 @@ def _run_parts(folders: Sequence[Path]) -> list[_Part]:
             for run in group
             if run.provenance["status"] != "complete"
         ]
+        notes += closure_notes(pd.DataFrame(rows), {label: group[0].scenario})
         sources = sorted({_made_with(run.provenance) for run in group})
         if len(sources) > 1:
             notes.append(f"{label}: its runs were made with different sources or versions")

@@ -15,6 +15,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from experiments.closures import closure_sentences, failed_platforms
 from experiments.files import write_whole
 from experiments.reports import charts, tables
 from experiments.reports.chart_loop import loop
@@ -74,6 +75,10 @@ def _status(run: Any) -> str:
 
 def _banner(run: Any) -> str:
     description = f"<p>{escape(run.scenario.description)}</p>" if run.scenario.description else ""
+    closures = closure_sentences(failed_platforms(run.weekly, run.scenario), run.scenario)
+    if run.twin is not None:
+        closures += closure_sentences(failed_platforms(run.twin, run.scenario), run.scenario, cut=True)
+    description += "".join(warning(sentence) for sentence in closures)
     if _status(run) == "complete":
         return description
     done, asked = len(run.weekly), run.scenario.run.weeks
