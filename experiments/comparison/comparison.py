@@ -373,7 +373,7 @@ def _scale_notes(table: pd.DataFrame) -> list[str]:
     ]  # fmt: skip
     if not plain:
         return []
-    return [f"compared as differences, because values at or below zero have no logarithm: {', '.join(plain)}"]
+    return [f"Compared as differences, because values at or below zero have no logarithm: {', '.join(plain)}"]
 
 
 def _pair_notes(table: pd.DataFrame) -> list[str]:

@@ -49,7 +49,8 @@ def _changes(
     pairs = comparison.pairs[label]
     title = f"{label} against {comparison.baseline}, {pairs} pair{'s' if pairs != 1 else ''} of runs"
     table = _table()
-    for heading in (_short(comparison.baseline), _short(label), "change", f"{100.0 * comparison.level:g} % interval"):
+    level = f"{100.0 * comparison.level:g} % interval"
+    for heading in (short_label(comparison.baseline), short_label(label), "change", level):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")  # like the name it wraps on a narrow terminal; figures do not
     for row in rows:
@@ -178,6 +179,6 @@ def _p(value: float) -> str:
     return "" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _short(label: str) -> str:
+def short_label(label: str) -> str:
     """The end of a long label, which is where labels differ."""
     return label if len(label) <= LONGEST else "..." + label[3 - LONGEST :]

@@ -184,6 +184,26 @@ def _indicator_row(run: Any, indicator: Indicator, column: str, shown: str, sub:
     ]
 
 
+def made_with(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What many runs were made with, short: a line for versions, machine and git, and one for each session.
+
+    A session is said to have had other versions, another machine or other sources where they are not those above.
+    """
+    shared = ("versions", "git", "machine")
+    sessions = [row for row in provenance.get("sessions") or [] if isinstance(row, Mapping)]
+    plain = {key: value for key, value in provenance.items() if key not in (*shared, "sessions")}
+    lines = flat(plain) + [(key, _in_a_line(provenance[key])) for key in shared if key in provenance]
+    for k, row in enumerate(sessions, start=1):
+        other = [f"{key} {_in_a_line(row[key])}" for key in shared if key in row and row[key] != provenance.get(key)]
+        text = f"{row.get('started', NO_VALUE)} to {row.get('ended') or NO_VALUE}"
+        lines.append((f"session {k}", "; ".join([text, *other])))
+    return lines
+
+
+def _in_a_line(tree: Any) -> str:
+    return ", ".join(f"{key} {value}" for key, value in flat(tree))
+
+
 def flat(tree: Any, path: str = "") -> list[tuple[str, str]]:
     """The leaves of nested dicts and lists as (dotted path, text)."""
     if isinstance(tree, Mapping) and tree:
