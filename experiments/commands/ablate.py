@@ -137,15 +137,15 @@ def _cells(row: Mapping[str, Any], seeds: int) -> list[str]:
         "" if mean is None else f"{100.0 * math.expm1(mean):+.1f}",
         "" if mean is None else f"{mean:+.3f}",
         "" if low is None else f"{low:+.3f} to {high:+.3f}",
-        _said(row, seeds),
+        verdict_words(row, seeds),
     ]
 
 
-def _said(row: Mapping[str, Any], seeds: int) -> str:
+def verdict_words(row: Mapping[str, Any], seeds: int) -> str:
     """A verdict, and how many of the seeds it is from where some are missing."""
     from experiments.ablation import ONE_SEED, verdict
 
-    said = verdict(row)
+    words = verdict(row)
     if row["n"] == seeds:
-        return said
-    return f"one of {seeds} seeds, so no interval" if said == ONE_SEED else f"{said} ({row['n']} of {seeds} seeds)"
+        return words
+    return f"one of {seeds} seeds, so no interval" if words == ONE_SEED else f"{words} ({row['n']} of {seeds} seeds)"

@@ -18,6 +18,7 @@ import pytest
 from support.command_line import done, sentence
 
 from experiments.ablation import ALL, NONE, arms, by_strength, design, effects, verdict
+from experiments.commands.ablate import verdict_words
 from experiments.comparison.intervals import interval, p_value
 from experiments.reports import run_report
 from experiments.results import load_run
@@ -276,6 +277,13 @@ class TestEffects:
         low, high = row["low"], row["high"]
         row["distinguishable"] = low is not None and (low > 0 or high < 0)
         assert verdict(row) == said
+
+    def test_a_verdict_from_fewer_seeds_says_so(self) -> None:
+        one = {"mean": -0.3, "low": None, "high": None, "n": 1, "distinguishable": False}
+        assert verdict_words(one, 2) == "one of 2 seeds, so no interval"
+        assert verdict_words(one, 1) == "one seed, so no interval"
+        three = {"mean": -0.3, "low": -0.4, "high": -0.2, "n": 3, "distinguishable": True}
+        assert verdict_words(three, 4) == "carried growth (3 of 4 seeds)"
 
     def test_the_strongest_first_whichever_its_sign(self) -> None:
         rows = [{"mean": mean} for mean in (0.1, None, -0.5, 0.3)]
