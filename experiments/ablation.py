@@ -1,7 +1,8 @@
 """Shutting links of the flywheel, one at a time and all at once, under the same luck.
 
-What a link carried is the change of the log of the final year's GMV when it is shut, paired by seed. Effects of
-links are not additive: growth that two links need together is counted with both.
+What a link carried is the change of the log of the last 52 weeks' GMV when it is shut, paired by seed. Effects of
+links are not additive: growth that two links need together is counted with both. Each interval is for its link alone;
+what is called distinguishable is so after Holm's correction over all links and all of them together.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.comparison.intervals import LEVEL, interval
+from experiments.comparison.intervals import LEVEL, Method, holm, interval, p_value
 from experiments.errors import ResultsError
 from marketplace.sections import LINKS
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 KIND = "ablation"
 NONE, ALL = "none", "all"
 YEAR = 52  # weeks that `summary` covers
+ONE_SEED = "one seed, so no interval"
+METHOD: Method = "guarded-t"
 
 
 def arms(scenario: Scenario) -> dict[str, Scenario]:
@@ -194,7 +197,7 @@ def _write(folder: Path, outcome: Outcome, said: Mapping[str, Any]) -> None:
 
 
 def run_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """All complete runs as a tidy table: seed, link, indicator, value (of the final year); seed by seed.
+    """All complete runs as a tidy table: seed, link, indicator, value (of the last 52 weeks); seed by seed.
 
     Parameters
     ----------
@@ -232,9 +235,10 @@ def effects(runs: pd.DataFrame, indicator: str = "gmv") -> dict[str, dict[str, A
     Returns
     -------
     dict
-        Link id (or ``all``) -> ``mean``, ``low`` and ``high`` (log points; 95 % t interval over seeds, None from
-        fewer than two), ``n`` (seeds), ``left_out`` (seeds at which the log is undefined), ``distinguishable``
-        (whether the interval leaves zero out). Links of which no run was finished are left out.
+        Link id (or ``all``) -> ``mean``, ``low`` and ``high`` (log points; 95 % guarded-t interval over seeds, see
+        `experiments.comparison.intervals`, None where there is none), ``n`` (seeds), ``left_out`` (seeds at which
+        the log is undefined), ``p_holm`` (p of no change, after Holm over all rows; None where there is none),
+        ``distinguishable`` (whether that is at most 5 %). Links of which no run was finished are left out.
     """
     wide = runs[runs["indicator"] == indicator].pivot(index="seed", columns="link", values="value")
     out = {}
@@ -245,17 +249,30 @@ def effects(runs: pd.DataFrame, indicator: str = "gmv") -> dict[str, dict[str, A
         finished = int((runs[runs["indicator"] == indicator]["link"] == link).sum())
         usable = both[(both > 0.0).all(axis=1)]
         logs = np.log(usable.to_numpy())
-        out[link] = paired(logs[:, 1] - logs[:, 0]) | {"left_out": finished - len(usable)}
-    return out
+        differences = logs[:, 1] - logs[:, 0]
+        out[link] = paired(differences, METHOD) | {"left_out": finished - len(usable)}
+        out[link]["p_holm"] = float(p_value(differences, METHOD))
+    return _corrected(out)
 
 
-def paired(differences: np.ndarray) -> dict[str, Any]:
-    """Mean and 95 % t interval of paired differences (n,): ``mean``, ``low``, ``high``, ``n``, ``distinguishable``."""
+def _corrected(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Correct p, which is uncorrected in the rows, for all of them, and say which are distinguishable."""
+    adjusted = holm([row["p_holm"] for row in rows.values()])
+    for row, p in zip(rows.values(), adjusted, strict=True):
+        row |= {"p_holm": None if math.isnan(p) else float(p), "distinguishable": bool(p <= 1.0 - LEVEL)}
+    return rows
+
+
+def paired(differences: np.ndarray, method: Method = "t") -> dict[str, Any]:
+    """Mean and 95 % interval of paired differences (n,): ``mean``, ``low``, ``high``, ``n``, ``distinguishable``.
+
+    The limits are None, and nothing is distinguishable, where there is no interval.
+    """
     n = len(differences)
     mean = float(differences.mean()) if n else None
-    if n < 2:
+    low, high = (float(limit) for limit in interval(differences, LEVEL, method))
+    if math.isnan(low):
         return {"mean": mean, "low": None, "high": None, "n": n, "distinguishable": False}
-    low, high = (float(limit) for limit in interval(differences, LEVEL, "t"))
     return {"mean": mean, "low": low, "high": high, "n": n, "distinguishable": low > 0.0 or high < 0.0}
 
 
@@ -263,18 +280,25 @@ def statement(scenario: Scenario, seeds: Sequence[int], runs: pd.DataFrame, jobs
     """The content of ``ablation.json``: what was measured, and what each link and all of them together carried."""
     found = effects(runs)
     done = runs[["seed", "link"]].drop_duplicates()
+    weeks = min(YEAR, scenario.run.weeks)
     return {
-        "measure": "log of the final year's GMV, shut less open, paired by seed",
+        "measure": f"log of the GMV of {last_weeks(weeks)}, shut less open, paired by seed",
         "indicator": "gmv",
-        "final_year_weeks": min(YEAR, scenario.run.weeks),
+        "final_year_weeks": weeks,
         "reference_week": scenario.flywheel.reference_week,
-        "interval": "95 % t interval over seeds, each link by itself",
+        "interval": f"{100.0 * LEVEL:g} % {METHOD} interval over seeds, each link by itself",
+        "correction": f"Holm over {len(found)} tests (links, and all of them)",
         "seeds": list(seeds),
         "runs": jobs,
         "runs_done": len(done),
         "links": [{"link": link, **found[link]} for link in LINKS if link in found],
         "all": found.get(ALL),
     }
+
+
+def last_weeks(weeks: int) -> str:
+    """What is measured, in words: ``the last 52 weeks``."""
+    return "the last week" if weeks == 1 else f"the last {weeks} weeks"
 
 
 def by_strength(links: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -285,11 +309,11 @@ def by_strength(links: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def verdict(row: Mapping[str, Any]) -> str:
     """What a row of ``links`` says, in words."""
     if row["mean"] is None:
-        return "not measured: no GMV in the final year"
+        return "not measured: no GMV at the end"
     if row["mean"] == 0.0 and row["low"] in (0.0, None):
         return "carried nothing: the same to the last bit"
     if row["n"] == 1:
-        return "one seed, so no interval"
+        return ONE_SEED
     if not row["distinguishable"]:
         return "not distinguishable from zero"
     return "carried growth" if row["mean"] < 0.0 else "held growth back"

@@ -174,7 +174,8 @@ def readme(found: Mapping[str, Any], carried: Mapping[str, Any], shared: Mapping
         for name in found["indicators"]
     ]
     lines += ["", "## The links: each shut alone", "",
-              f"{carried['measure'].capitalize()}; shut from week {carried['reference_week']}. "
+              f"{carried['measure'][:1].upper()}{carried['measure'][1:]}; shut from week "
+              f"{carried['reference_week']}. Intervals: {carried['interval']}; verdicts: {carried['correction']}. "
               "Effects are not additive.",
               "", "| link | change of log GMV | what it says |", "| --- | --- | --- |"]  # fmt: skip
     rows = [*carried["links"], {"link": ALL, **carried["all"]}]

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.closures import failed_platforms
 from experiments.errors import ResultsError
 from experiments.files import plain, read_json, write_json
 from experiments.folders import MARK
@@ -158,6 +159,7 @@ def provenance_of(outcome: Outcome, kept: Mapping[str, Any], kind: str = "run") 
         "weeks": outcome.scenario.run.weeks,
         "weeks_done": outcome.weeks_done,
         "twin_weeks_done": None if outcome.twin is None else len(outcome.twin),
+        "platforms_failed": failed_platforms(outcome.weekly, outcome.scenario),
         "started": outcome.started.isoformat(timespec="seconds"),
         "ended": outcome.ended.isoformat(timespec="seconds"),
         "duration_seconds": round((outcome.ended - outcome.started).total_seconds(), 3),

@@ -41,6 +41,7 @@ YEAR = 52
 CURVE = 14  # characters
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.-=*#"
+HUGE = 1e15  # from here on figures are written with an exponent
 NARROWEST = 100  # characters; where there is no terminal, nothing need be squeezed
 
 
@@ -64,6 +65,17 @@ def print_scorecard(outcome: Outcome) -> None:
     for row in rows(weekly, twin, _signs(console)):
         table.add_row(*row)
     console.print(table)
+    for sentence in _closures(outcome):
+        console.print(sentence, soft_wrap=True)
+
+
+def _closures(outcome: Outcome) -> list[str]:
+    """Platforms that failed, in the run and in its twin."""
+    from experiments.closures import closure_sentences, failed_platforms
+
+    own, twin = failed_platforms(outcome.weekly, outcome.scenario), outcome.twin
+    cut = {} if twin is None else failed_platforms(twin, outcome.scenario)
+    return closure_sentences(own, outcome.scenario) + closure_sentences(cut, outcome.scenario, cut=True)
 
 
 def make_console() -> Console:
@@ -100,7 +112,9 @@ def number(value: float | None, unit: str = "") -> str:
     if value is None or not math.isfinite(value):
         return ""
     if unit == "share":
-        return f"{100.0 * value:.1f}"
+        return f"{100.0 * value:.1f}" if abs(value) < HUGE else f"{100.0 * value:.1e}"
+    if abs(value) >= HUGE:
+        return f"{value:.1e}"
     for size, letter in ((1e9, " bn"), (1e6, " m")):
         if abs(value) >= size:
             return f"{value / size:,.2f}{letter}"

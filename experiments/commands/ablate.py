@@ -23,6 +23,7 @@ from experiments.commands.run import (
     say_where,
     too_short,
 )
+from experiments.comparison.intervals import LEVEL
 from experiments.errors import INTERRUPTED, ResultsError
 
 if TYPE_CHECKING:
@@ -116,17 +117,35 @@ def print_effects(world: Scenario, found: Mapping[str, Any]) -> None:
         table.add_row(*_cells({"link": "all of them", **found["all"]}, len(seeds)))
     console = make_console()
     console.print(table)
-    console.print("GMV of the final year, shut less open, paired by seed. Effects of links are not additive.")
+    for sentence in legend(found):
+        console.print(sentence, soft_wrap=True)
+
+
+def legend(found: Mapping[str, Any]) -> list[str]:
+    """What has to be known to read the table, in sentences."""
+    measure = found["measure"]
+    return [
+        f"{measure[:1].upper()}{measure[1:]}. Effects of links are not additive.",
+        f"Intervals: {found['interval']}. Verdicts: {found['correction']}, at {100.0 * (1.0 - LEVEL):.3g} %.",
+    ]
 
 
 def _cells(row: Mapping[str, Any], seeds: int) -> list[str]:
-    from experiments.ablation import verdict
-
     mean, low, high = row["mean"], row["low"], row["high"]
     return [
         row["link"],
         "" if mean is None else f"{100.0 * math.expm1(mean):+.1f}",
         "" if mean is None else f"{mean:+.3f}",
         "" if low is None else f"{low:+.3f} to {high:+.3f}",
-        verdict(row) + (f" ({row['n']} of {seeds} seeds)" if row["n"] < seeds else ""),
+        verdict_words(row, seeds),
     ]
+
+
+def verdict_words(row: Mapping[str, Any], seeds: int) -> str:
+    """A verdict, and how many of the seeds it is from where some are missing."""
+    from experiments.ablation import ONE_SEED, verdict
+
+    words = verdict(row)
+    if row["n"] == seeds:
+        return words
+    return f"one of {seeds} seeds, so no interval" if words == ONE_SEED else f"{words} ({row['n']} of {seeds} seeds)"

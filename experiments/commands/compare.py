@@ -118,7 +118,7 @@ def compare(
     worlds = _worlds(things, policies or [], arms or [], changes or [], common, imports or [], baseline)
     _check_goal(goal, worlds, seeds, shown)
     place, swept = _carry_out(worlds, goal, imports or [], out, resume, workers, time_limit, weekly, force, quiet)
-    _conclude(_compare_store(place, list(worlds), asked), swept, goal, place, asked)
+    _conclude(_compare_store(place, worlds, asked), swept, goal, place, asked)
 
 
 # -- arms that are run -------------------------------------------------------------------------------------------
@@ -170,15 +170,18 @@ def _carry_out(
     return place, swept
 
 
-def _compare_store(place: Path, labels: Sequence[str], asked: Asked) -> Comparison | ResultsError:
+def _compare_store(place: Path, worlds: dict[str, Scenario], asked: Asked) -> Comparison | ResultsError:
     """Compare what a folder holds, and leave ``comparison.json`` in it; a reason where there is nothing to compare."""
+    from experiments.closures import closure_notes
     from experiments.comparison.writing import write_comparison
     from experiments.store.reading import load_results
 
+    summary = load_results(place).summary
     try:
-        found = asked.compare(load_results(place).summary, labels)
+        found = asked.compare(summary, list(worlds))
     except ResultsError as error:
         return error
+    found.notes.extend(closure_notes(summary, worlds))
     write_comparison(found, place)
     return found
 
@@ -234,11 +237,25 @@ def _compare_folders(
 def _refuse_running(things: Sequence[str], reading: Sequence[Path], stated: Sequence[str]) -> None:
     if len(reading) < len(things):
         other = next(thing for thing in things if not Path(thing).expanduser().is_dir())
+        _refuse_nothing(other)
         raise ResultsError(
             f"{reading[0]} is a folder to be read and {other} a scenario to be run: name only one or the other"
         )
     if stated:
         raise ResultsError(f"{stated[0]} is for arms that are run, and {reading[0]} has been run")
+
+
+def _refuse_nothing(thing: str) -> None:
+    """Refuse what is neither a file nor a shipped scenario, with or without a policy behind it."""
+    from marketplace.scenario import list_scenarios
+    from marketplace.scenario_errors import nearest, show
+
+    names = {thing, thing.rpartition(":")[0]} - {""}
+    if any(Path(name).expanduser().exists() or name in list_scenarios() for name in names):
+        return
+    folders = [path.name for path in Path(thing).expanduser().parent.glob("*/") if path.is_dir()]
+    near = nearest(thing, [*folders, *list_scenarios()])
+    raise ResultsError(f"{show(thing)}: there is no such folder, file or shipped scenario{near}")
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------

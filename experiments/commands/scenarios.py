@@ -44,9 +44,10 @@ def check(
     from marketplace.scenario import load_scenario
 
     scenario = load_scenario(file)
+    platforms = len(scenario.platforms)
     typer.echo(
         f'{file}: scenario "{scenario.name}" is fine: {scenario.customers.count:,} customers, '
-        f"{len(scenario.platforms)} platform(s), {scenario.run.weeks:,} weeks"
+        f"{platforms} platform{'s' if platforms != 1 else ''}, {scenario.run.weeks:,} weeks"
     )
 
 

@@ -73,7 +73,9 @@ def print_analysis(analysis: Mapping[str, Any]) -> None:
 
     kind = {"sobol": "Sobol", "morris": "Morris"}[analysis["kind"]]
     what = f"log {analysis['indicator']}" if analysis["log"] else analysis["indicator"]
-    runs = f"{analysis['points']:,} points x {analysis['replications']} replications, {analysis['seeds']} seeds"
+    each = analysis["replications"]
+    times = f"{each} replication{'s' if each != 1 else ''}"
+    runs = f"{analysis['points']:,} points x {times}, {analysis['seeds']} seeds"
     table = Table(title=f"{what}: {kind} indices, {runs}", box=None, title_justify="left")
     table.add_column("factor", overflow="fold")
     names = [n for n in dict.fromkeys(index["name"] for index in analysis["indices"]) if n != "S2"]

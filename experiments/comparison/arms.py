@@ -106,6 +106,13 @@ def _refuse_lengths(arms: Mapping[str, Scenario]) -> None:
         raise ResultsError(f"the arms run for different numbers of weeks ({said}): give all the same with --weeks")
 
 
+def against(labels: Sequence[str]) -> str:
+    """``B against A``: the arms and the baseline, which is the first label, in words."""
+    others = list(labels[1:])
+    named = " and ".join(others[:2]) + (f" and {len(others) - 2} more" if len(others) > 2 else "")
+    return f"{named} against {labels[0]}"
+
+
 def labels_of(worlds: Sequence[Scenario]) -> list[str]:
     """Labels that tell scenarios apart: the name where it does, else the name and the fields that differ."""
     labels: list[str] = []

@@ -16,16 +16,18 @@ import numpy as np
 
 from experiments.comparison.intervals import (
     LEVEL,
+    ROUNDING,
     Floats,
     Method,
+    all_equal,
     holm,
     interval,
-    p_value,
     pairs_needed,
     share_removed,
     simultaneous_level,
     standardised,
 )
+from experiments.comparison.steps import p_of_pairs, same_step
 from experiments.errors import ResultsError
 from marketplace.scenario_errors import nearest, show
 
@@ -40,7 +42,6 @@ LOG_UNITS = frozenset(
     )
 )
 """Units of money, counts, lengths and durations; ``orders per week`` goes with ``orders``."""
-ROUNDING = 1e-12  # relative; sums over a year of weeks differ by no more than this in their last digits
 WANTED = 0.01  # log points, so about one per cent
 WANTED_IN_UNIT = {"share": 0.01, "1": 0.01, "points": 1.0}
 
@@ -239,7 +240,12 @@ def _order(
     empty = [label for label in asked if label not in present]
     labels = [first, *(label for label in asked if label in present and label != first)]
     if len(labels) < 2:
-        raise ResultsError(f"a comparison needs two arms with complete runs; only {first} has any")
+        if not empty:
+            raise ResultsError(f"a comparison needs two arms, and {first} is the only one")
+        raise ResultsError(
+            f"a comparison needs two arms with complete runs; only {first} has any, no run of {', '.join(empty)} is "
+            "complete"
+        )
     return labels, [f"{label}: no run is complete, so it is not compared" for label in empty]
 
 
@@ -293,7 +299,10 @@ def _row(
     differences = second - first
     n = differences.size
     mean = float(differences.mean()) if n else math.nan
-    sd = float(differences.std(ddof=1)) if n > 1 else math.nan
+    if same_step(a, b):  # 197 to 196 and 196 to 195 are the same step; what their logs differ by is no spread
+        differences = np.full(n, mean)
+    equal = n > 1 and mean != 0.0 and bool(all_equal(differences))
+    sd = float(differences.std(ddof=1)) if n > 1 and not equal else math.nan
     low, high = (float(limit) for limit in interval(differences, level, method))
     unit = indicator_of(name).unit
     half = wanted_half_width(scale, unit, float(a.mean()) if n else math.nan) if wanted is None else wanted
@@ -301,11 +310,11 @@ def _row(
         "indicator": name, "unit": unit, "scale": scale, "n": n, "left_out": left_out,
         "baseline_mean": float(a.mean()) if n else math.nan, "arm_mean": float(b.mean()) if n else math.nan,
         "effect": mean, "low": low, "high": high,
-        "p": math.nan if n < 2 else 1.0 if sameness(a, b) else float(p_value(differences, method)),
+        "p": math.nan if n < 2 else 1.0 if sameness(a, b) else p_of_pairs(a, b, differences, method),
         "d_z": standardised(mean, sd, n),
         "d_baseline": standardised(mean, float(first.std(ddof=1)) if n > 1 else math.nan, n),
         "removed": share_removed(first, second), "wanted": half, "pairs_needed": pairs_needed(sd, half, level),
-        "verdict": sameness(a, b), "differences": differences,
+        "verdict": sameness(a, b) or (same_words(n) if equal else ""), "differences": differences,
     }  # fmt: skip
 
 
@@ -322,6 +331,11 @@ def sameness(a: Floats, b: Floats) -> str:
         return IDENTICAL
     close = np.abs(b - a) <= ROUNDING * np.maximum(np.abs(a), np.abs(b))
     return ROUNDED if bool(close.all()) else ""
+
+
+def same_words(n: int) -> str:
+    """That the difference is the same in all of n pairs, which are too few for a verdict."""
+    return f"the same in {'both' if n == 2 else f'all {n}'} pairs: too few pairs to judge"
 
 
 def _correct(table: pd.DataFrame, level: float, method: Method) -> int:
@@ -345,7 +359,7 @@ def verdict(row: Mapping[str, Any]) -> str:
     if row["n"] == 1:
         return ONE_PAIR
     if not row["distinguishable"]:
-        return NOT_DISTINGUISHABLE
+        return str(row["verdict"]) or NOT_DISTINGUISHABLE
     return "higher" if row["effect"] > 0.0 else "lower"
 
 
@@ -359,7 +373,7 @@ def _scale_notes(table: pd.DataFrame) -> list[str]:
     ]  # fmt: skip
     if not plain:
         return []
-    return [f"compared as differences, because values at or below zero have no logarithm: {', '.join(plain)}"]
+    return [f"Compared as differences, because values at or below zero have no logarithm: {', '.join(plain)}"]
 
 
 def _pair_notes(table: pd.DataFrame) -> list[str]:

@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 Method = Literal["guarded-t", "t", "hall", "bootstrap-t"]
 
 LEVEL = 0.95
+ROUNDING = 1e-12  # relative; sums over a year of weeks differ by no more than this in their last digits
 RESAMPLES = 1999
 RESAMPLING_SEED = 1  # of the bootstrap only: the same data give the same interval
 
@@ -30,7 +31,8 @@ def interval(
     Parameters
     ----------
     differences : array_like of float, shape (..., n)
-        Finite. With n < 2 both limits are NaN.
+        Finite. With n < 2 both limits are NaN. Differences that are all the same, and not zero, show no spread to
+        judge by: where they are too few for `least_p` to reach 1 - level, the limits are NaN as well.
     level : float
         Confidence, in (0, 1).
     method : str
@@ -54,7 +56,9 @@ def interval(
     if values.shape[-1] < 2:
         empty = np.full(values.shape[:-1], math.nan)
         return empty, empty
-    return _INTERVALS[method](values, level)
+    low, high = _INTERVALS[method](values, level)
+    unknown = all_equal(values) & (values[..., 0] != 0.0) & (least_p(values.shape[-1]) > 1.0 - level)
+    return np.where(unknown, math.nan, low)[()], np.where(unknown, math.nan, high)[()]
 
 
 def p_value(differences: npt.ArrayLike, method: Method = "guarded-t") -> Floats:
@@ -63,17 +67,30 @@ def p_value(differences: npt.ArrayLike, method: Method = "guarded-t") -> Floats:
     Parameters
     ----------
     differences : array_like of float, shape (..., n)
-        Finite. With n < 2 the value is NaN; with all differences equal it is 1 at zero and 0 elsewhere.
+        Finite. With n < 2 the value is NaN; with all differences equal it is 1 at zero and `least_p` elsewhere.
     method : str
         See `interval`.
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.shape[-1] < 2:
         return np.full(values.shape[:-1], math.nan)
-    constant = np.ptp(values, axis=-1) == 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         found = _P_VALUES[method](values)
-    return np.where(constant, np.where(values[..., 0] == 0.0, 1.0, 0.0), found)
+    return np.where(all_equal(values), np.where(values[..., 0] == 0.0, 1.0, least_p(values.shape[-1])), found)
+
+
+def all_equal(values: Floats) -> npt.NDArray[np.bool_]:
+    """Whether all values along the last axis are the same but for rounding."""
+    return np.asarray(np.ptp(values, axis=-1) <= ROUNDING * np.abs(values).max(axis=-1))
+
+
+def least_p(n: int) -> float:
+    """Two-sided p of n differences that all have one sign, if either sign were as likely: 2^(1 - n).
+
+    The smallest p that the signs alone can give (Fisher 1935, "The Design of Experiments", sec. 21), and all that
+    differences without a spread of their own have to offer.
+    """
+    return 2.0 ** (1 - n)
 
 
 # -- Student -----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from experiments.comparison.comparison import Comparison
 
+HUGE = 1e15  # from here on figures are written with an exponent
 LONGEST = 12  # characters of an arm's label over a column
 
 
@@ -48,7 +49,8 @@ def _changes(
     pairs = comparison.pairs[label]
     title = f"{label} against {comparison.baseline}, {pairs} pair{'s' if pairs != 1 else ''} of runs"
     table = _table()
-    for heading in (_short(comparison.baseline), _short(label), "change", f"{100.0 * comparison.level:g} % interval"):
+    level = f"{100.0 * comparison.level:g} % interval"
+    for heading in (short_label(comparison.baseline), short_label(label), "change", level):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")  # like the name it wraps on a narrow terminal; figures do not
     for row in rows:
@@ -99,7 +101,7 @@ def _name(row: Mapping[str, Any]) -> str:
 
 
 def change(row: Mapping[str, Any]) -> str:
-    """An effect as people read it: per cent for ratios, percentage points for shares, else in the unit."""
+    """An effect as people read it: per cent for ratios, percentage points for shares, points for scores, else bare."""
     if math.isnan(row["effect"]):
         return ""
     value, unit = as_shown(row, "effect")
@@ -119,7 +121,9 @@ def as_shown(row: Mapping[str, Any], key: str) -> tuple[float, str]:
     value = row[key]
     if row["scale"] == RATIO:
         return 100.0 * math.expm1(value), " %"
-    return (100.0 * value, " pp") if row["unit"] == "share" else (value, "")
+    if row["unit"] == "share":
+        return 100.0 * value, " pp"
+    return value, " points" if row["unit"] == "points" else ""
 
 
 def _digits(row: Mapping[str, Any]) -> int:
@@ -134,7 +138,9 @@ def _digits(row: Mapping[str, Any]) -> int:
 
 
 def _signed(value: float, digits: int) -> str:
-    return "0" if value == 0.0 else f"{value:+,.{digits}f}"
+    if value == 0.0:
+        return "0"
+    return f"{value:+,.{digits}f}" if abs(value) < HUGE else f"{value:+.1e}"
 
 
 def legend(comparison: Comparison, details: bool = False) -> list[str]:
@@ -145,7 +151,7 @@ def legend(comparison: Comparison, details: bool = False) -> list[str]:
         f"Each interval ({level}, {comparison.method}) is for its row alone.",
         f"Verdicts are corrected for all {comparison.tests} tests (Holm, arms x indicators): "
         f"the chance of any false one is at most {alpha}.",
-        "Money and counts are compared as ratios (means of logs); pp: percentage points.",
+        "Money and counts are compared as ratios (means of logs); pp: percentage points of a share.",
     ]
     if details:
         lines.append(
@@ -160,7 +166,9 @@ def _width(row: Mapping[str, Any]) -> str:
     wanted = row["wanted"]
     if row["scale"] == RATIO:
         return f"{100.0 * wanted:.3g} %"
-    return f"{100.0 * wanted:.3g} pp" if row["unit"] == "share" else f"{wanted:.3g}"
+    if row["unit"] == "share":
+        return f"{100.0 * wanted:.3g} pp"
+    return f"{wanted:.3g}" + (" points" if row["unit"] == "points" else "")
 
 
 def _plain(value: float) -> str:
@@ -171,6 +179,6 @@ def _p(value: float) -> str:
     return "" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _short(label: str) -> str:
+def short_label(label: str) -> str:
     """The end of a long label, which is where labels differ."""
     return label if len(label) <= LONGEST else "..." + label[3 - LONGEST :]

@@ -77,12 +77,22 @@ def read_arms(folders: Sequence[Path]) -> Arms:
             f"the runs are of different lengths in weeks ({said}), so their last years are not of the same age: "
             "run them again with the same --weeks"
         )
+    _refuse_one_arm(folders, parts)
     notes = [note for part in parts for note in part.notes]
     if len({part.sources for part in parts}) > 1:
         where = ", ".join(part.where for part in parts)
         notes.append(f"made with different sources or versions ({where}): a difference may be theirs")
     summary = pd.concat([part.summary for part in parts], ignore_index=True)
     return Arms(summary, [label for part in parts for label in part.labels], parts[0].weeks, notes)
+
+
+def _refuse_one_arm(folders: Sequence[Path], parts: Sequence[_Part]) -> None:
+    if sum(len(part.labels) for part in parts) > 1:
+        return
+    if len(folders) == 1:
+        raise ResultsError(f"{folders[0]} is one arm, and a comparison needs two: name another folder")
+    said = f"{', '.join(map(str, folders[:-1]))} and {folders[-1]}"
+    raise ResultsError(f"{said} differ in nothing but the seed, so they are one arm, and a comparison needs two")
 
 
 def _kind(folder: Path) -> str:
@@ -100,6 +110,7 @@ def _run_parts(folders: Sequence[Path]) -> list[_Part]:
     """Runs by scenario, whatever their seed."""
     import pandas as pd
 
+    from experiments.closures import closure_notes
     from experiments.comparison.arms import identity, labels_of
     from experiments.results import load_run
 
@@ -120,6 +131,7 @@ def _run_parts(folders: Sequence[Path]) -> list[_Part]:
             for run in group
             if run.provenance["status"] != "complete"
         ]
+        notes += closure_notes(pd.DataFrame(rows), {label: group[0].scenario})
         sources = sorted({_made_with(run.provenance) for run in group})
         if len(sources) > 1:
             notes.append(f"{label}: its runs were made with different sources or versions")
@@ -163,10 +175,18 @@ def _sweep_part(folder: Path) -> _Part:
 def _point_label(row: dict[Any, Any]) -> str:
     if list(row) == ["arm"]:
         return str(row["arm"])
-    last = [str(path).rpartition(".")[2] for path in row]
+    last = [_short_path(str(path)) for path in row]
     names = last if len(set(last)) == len(last) else [str(path) for path in row]
     shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in row.values()]
     return ", ".join(f"{name} = {value}" for name, value in zip(names, shown, strict=True)) or "base"
+
+
+def _short_path(path: str) -> str:
+    """The last part of a field's dotted path, where no other field ends alike: not ``name``, but ``policy.name``."""
+    from marketplace.scenario import fields
+
+    last = path.rpartition(".")[2]
+    return last if sum(str(field["field"]).rpartition(".")[2] == last for field in fields()) == 1 else path
 
 
 def _tell_apart(parts: Sequence[_Part]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.comparison.adaptive import Looking, looks, widest
+from experiments.comparison.arms import against
 from experiments.comparison.intervals import LEVEL, Method
 from experiments.errors import ResultsError
 from experiments.folders import MARK, RESULTS
@@ -94,7 +95,7 @@ def carry_out_comparison(
     from experiments.engine.sweep import carry_out_sweep
 
     there = refuse_fewer_seeds(folder, len(arms), goal.seeds) if resume else 0
-    name = " against ".join(list(arms)[:2]) + (f" and {len(arms) - 2} more" if len(arms) > 2 else "")
+    name = against(list(arms))
     looking = None if goal.half_width is None else Looking(goal.half_width)
     for number in [goal.seeds] if looking is None else looks(goal.seeds):
         if number < there and not (looking and _enough(folder, list(arms), number, goal, looking)):

@@ -63,7 +63,9 @@ class Estimate:
         whole = self.points * self.replications
         workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
         lines = [
-            f"{self.points:,} points x {self.replications:,} replications = {whole:,} runs{part}",
+            f"{self.points:,} {'point' if self.points == 1 else 'points'} x {self.replications:,} "
+            f"{'replication' if self.replications == 1 else 'replications'} = {whole:,} "
+            f"{'run' if whole == 1 else 'runs'}{part}",
             f"done:  {self.done:,} of {self.runs:,}",
             f"time:  about {time_in_words(left * self.seconds / self.workers)} on {workers} "
             f"({time_in_words(self.seconds)} a run, {self.timed_on})",

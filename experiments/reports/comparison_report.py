@@ -7,8 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from experiments.comparison.arms import against
+from experiments.comparison.printing import change, short_label, span
 from experiments.errors import ResultsError
 from experiments.reports import sweep_charts as charts
 from experiments.reports import tables
@@ -35,8 +37,7 @@ def comparison_page(results: Results | None, said: Mapping[str, Any], provenance
     provenance : mapping
         The content of ``provenance.json``.
     """
-    title = f"{said['arms'][0]} against {' and '.join(said['arms'][1:3])}"
-    title += f" and {len(said['arms']) - 3} more" if len(said["arms"]) > 3 else ""
+    title = against(said["arms"])
     head = "".join(warning(text) for text in said.get("notes", []))
     if results is not None:
         from experiments.reports.sweep_report import banner
@@ -93,50 +94,64 @@ def _headline(said: Mapping[str, Any]) -> Section:
 def _sentence(arm: str, baseline: str, row: Mapping[str, Any]) -> str:
     if row["effect"] is None:
         return f"GMV of {arm} could not be compared with that of {baseline}: {row['verdict']}."
+    pairs = f"{row['n']} pair{'s' if row['n'] != 1 else ''} of runs"
     if not row["distinguishable"]:
-        return f"GMV of {arm} and {baseline}: {row['verdict']} over {row['n']} pairs of runs, {_effect(row, 'all')}."
+        return f"GMV of {arm} and {baseline}: {row['verdict']}; {_effect(row)} from {pairs}."
     more = "higher" if row["effect"] > 0.0 else "lower"
-    return f"GMV under {arm} is {more} than under {baseline}: {_effect(row, 'all')}, from {row['n']} pairs of runs."
+    return f"GMV under {arm} is {more} than under {baseline}: {_effect(row)}, from {pairs}."
 
 
-def _effect(row: Mapping[str, Any], holds_for: Literal["row", "all"] = "row") -> str:
-    """``−26 % (−28 to −24)`` for ratios, the difference in its unit for the rest.
-
-    The interval is that of the row by itself, or, as the verdict is, of ``all`` rows together.
-    """
+def _effect(row: Mapping[str, Any]) -> str:
+    """``−26 % (−28 to −24 %)`` for ratios, the difference in its unit for the rest, as in the terminal."""
     if row["effect"] is None:
         return "–"
-    limits = ("low", "high") if holds_for == "row" else ("simultaneous_low", "simultaneous_high")
-    numbers = [row["effect"], *(row[key] for key in limits)]
-    if row["scale"] == "log ratio":
-        values = [None if x is None else 100.0 * math.expm1(x) for x in numbers]
-        unit, digits = " %", 1
-    elif row["unit"] == "share":
-        values = [None if x is None else 100.0 * x for x in numbers]
-        unit, digits = " points", 2
-    else:
-        values, unit, digits = numbers, "", 3
-    mean, low, high = ("" if x is None else f"{x:+.{digits}f}".replace("-", "−") for x in values)
-    return f"{mean}{unit}" + (f" ({low} to {high})" if low and high else "")
+    known = {**row, **{key: math.nan if row[key] is None else row[key] for key in ("low", "high")}}
+    limits = span(known)
+    return (change(known) + (f" ({limits})" if limits else "")).replace("-", "−")
 
 
 def _arm(said: Mapping[str, Any], arm: str, k: int) -> Section:
     rows = [row for row in said["rows"] if row["arm"] == arm]
     head = ["Indicator", "baseline", "arm", "difference", "n", "d_z", "removed", "needed", ""]
     cells = [_cells(row) for row in rows]
+    left_out = _left_out(rows)
+    drawn = _forest(said, arm, rows, k) + (note(left_out) if left_out else "")
+    return Section(arm, "", drawn + tables.table(head, cells, "compared", range(1, len(head) - 1)), "long")
+
+
+def _forest(said: Mapping[str, Any], arm: str, rows: Sequence[Mapping[str, Any]], k: int) -> str:
+    """The figure of an arm: every ratio that has an interval, in per cent."""
     ratios = [
-        {"label": row["indicator"], "sure": row["distinguishable"]}
+        {"label": _name(row), "sure": row["distinguishable"]}
         | {key: 100.0 * math.expm1(row[key]) for key in ("effect", "low", "high")}
         for row in rows
-        if row["scale"] == "log ratio" and all(row[key] is not None for key in ("effect", "low", "high"))
+        if _in_chart(row)
     ]
-    drawn = ""
-    if ratios:
-        level, pairs = 100 * said["level"], said["pairs"][arm]
-        caption = f"Per cent of the baseline; {level:g} % intervals, n = {pairs} pairs. Grey: not distinguishable."
-        title = f"{arm} over {said['baseline']}"
-        drawn = figure_block(charts.forest(ratios, title), f"forest{k}", f"Differences of {arm}", caption)
-    return Section(arm, "", drawn + tables.table(head, cells, "compared", range(1, len(head) - 1)), "long")
+    if not ratios:
+        return ""
+    pairs = said["pairs"].get(arm, 0)
+    caption = (
+        f"Ratios, in per cent of {said['baseline']}, with {100 * said['level']:g} % intervals, n = {pairs} "
+        f"pair{'s' if pairs != 1 else ''}. Grey: not distinguishable."
+    )
+    title = f"{arm} over {said['baseline']}, per cent"
+    return figure_block(charts.forest(ratios, title), f"forest{k}", f"Differences of {arm}", caption)
+
+
+def _in_chart(row: Mapping[str, Any]) -> bool:
+    return row["scale"] == "log ratio" and row["low"] is not None
+
+
+def _left_out(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which rows the figure leaves out, and why."""
+    units = [_name(row) for row in rows if row["scale"] != "log ratio"]
+    bare = [_name(row) for row in rows if row["scale"] == "log ratio" and row["low"] is None]
+    reasons = {"they are compared as differences, not as ratios": units, "they have no interval": bare}
+    return " ".join(f"Not in the figure, because {why}: {', '.join(names)}." for why, names in reasons.items() if names)
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return str(row["indicator"]).replace("_", " ")
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
@@ -145,7 +160,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     needed = "–" if row["pairs_needed"] is None else f"{row['pairs_needed']:,.0f}"
     size = "–" if row["d_z"] is None else f"{row['d_z']:+.2f}".replace("-", "−")
     verdict = escape(str(row["verdict"]))
-    name = f"<code>{escape(row['indicator'].replace('_', ' '))}</code>"
+    name = f"<code>{escape(_name(row))}</code>"
     return [
         name, number(row["baseline_mean"], unit), number(row["arm_mean"], unit), escape(_effect(row)), str(row["n"]),
         size, removed, needed,
@@ -159,14 +174,21 @@ def _courses(results: Results | None, said: Mapping[str, Any]) -> list[Section]:
     from experiments.reports.sweep_report import mean_courses
 
     shown = said["arms"][:MOST_ARMS]
+    names = _short_names(shown)
     drawn = {}
     for indicator in DRAWN:
         found = mean_courses(results, indicator, ["arm"])
-        drawn[indicator] = {arm: found[arm] for arm in shown if arm in found}
+        drawn[indicator] = {names[arm]: found[arm] for arm in shown if arm in found}
     caption = f"Mean of the runs (13-week mean) with the 95 % t interval of that mean, n = {_counts(results, shown)}."
-    caption += " The intervals of means are wider than those of the paired differences below."
+    caption += " They hold the luck that arms share, which the paired differences below take out."
     body = figure_block(charts.courses(drawn), "courses", "Courses over time", caption)
     return [Section("Over time", "", body + _differences(results, shown))]
+
+
+def _short_names(arms: Sequence[str]) -> dict[str, str]:
+    """Names of arms for a margin: their ends, which is where they differ, if these tell them apart."""
+    short = {arm: short_label(arm) for arm in arms}
+    return short if len(set(short.values())) == len(short) else {arm: arm for arm in arms}
 
 
 def _counts(results: Results, arms: Sequence[str]) -> str:
@@ -188,7 +210,7 @@ def _differences(results: Results, arms: Sequence[str]) -> str:
         except ResultsError:
             continue
         scale = str(band.attrs["scale"])
-        drawn[arm] = band
+        drawn[_short_names(arms)[arm]] = band
     if not drawn:
         return ""
     unit = "log points" if scale == "log ratio" else "currency"
@@ -202,11 +224,11 @@ def _how(said: Mapping[str, Any]) -> Section:
         "counts are compared as ratios (means of logs), everything else as differences; means of both arms are plain "
         "means. n: pairs of runs. d_z: mean of the differences over their standard deviation, corrected for small n. "
         "Removed: share of the variance of the difference that common seeds took away. Needed: pairs for the "
-        "half-width that comparison.json states. Verdicts, and the intervals of the headline, hold for all rows "
-        "together; the intervals of the table hold row by row."
+        "half-width that comparison.json states. pp: percentage points of a share; points: of the net promoter score. "
+        "Verdicts hold for all rows together, intervals row by row: an interval may leave zero out and the verdict not."
     )
     return Section("How to read it", "", note(text))
 
 
 def _provenance(provenance: Mapping[str, Any]) -> Section:
-    return Section("Provenance", "", tables.facts(tables.flat(provenance)), "provenance")
+    return Section("Provenance", "", tables.facts(tables.made_with(provenance)), "provenance")

@@ -15,6 +15,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from experiments.ablation import last_weeks
+from experiments.closures import closure_sentences, failed_platforms
 from experiments.files import write_whole
 from experiments.reports import charts, tables
 from experiments.reports.chart_loop import loop
@@ -74,6 +76,10 @@ def _status(run: Any) -> str:
 
 def _banner(run: Any) -> str:
     description = f"<p>{escape(run.scenario.description)}</p>" if run.scenario.description else ""
+    closures = closure_sentences(failed_platforms(run.weekly, run.scenario), run.scenario)
+    if run.twin is not None:
+        closures += closure_sentences(failed_platforms(run.twin, run.scenario), run.scenario, cut=True)
+    description += "".join(warning(sentence) for sentence in closures)
     if _status(run) == "complete":
         return description
     done, asked = len(run.weekly), run.scenario.run.weeks
@@ -165,16 +171,10 @@ def _loop(run: Any) -> Section:
         labels[link] = (words, recorded) if measured else (recorded, unit)
     if measured:
         lead = (
-            "The numbers in bold are measured strengths: the change of log final-year GMV (and of GMV) when that link "
-            "alone is shut."
+            "The numbers in bold are measured strengths: the change of the log of GMV over "
+            f"{last_weeks(_measured_weeks(run))} (and of GMV) when that link alone is shut."
         )
-        caption = (
-            "Width: measured strength. Blue: shutting it costs growth; orange: shutting it adds growth; grey dashes "
-            "(≈ 0): not distinguishable from zero, or not measured. In grey: recorded values, "
-            f"first {span} → last {span}. Effects are not additive."
-        )
-        if run.ablation.get("all"):
-            caption += f" All links shut together: {tables.strength_words(run.ablation['all'])}."
+        caption = _strength_caption(run.ablation, span)
     else:
         lead = (
             f"The numbers are recorded values: what each link carried in the first {span} → in the last {span}, "
@@ -188,6 +188,30 @@ def _loop(run: Any) -> Section:
     wheel = loop(labels, strength if measured else None)
     drawn = figure_block(wheel, "loop", "The flywheel with its twelve links", caption)
     return Section("The loop", lead, drawn + tables.link_table(run), "tall")
+
+
+def _measured_weeks(run: Any) -> int:
+    return int(run.ablation.get("final_year_weeks", min(YEAR, run.scenario.run.weeks)))
+
+
+def _strength_caption(ablation: Any, span: str) -> str:
+    """How the drawing shows measured strengths, and how they were judged."""
+    several = len(ablation.get("seeds") or []) > 1
+    caption = (
+        "Width: measured strength. Blue: shutting it costs growth; orange: shutting it adds growth; grey dashes: not "
+        "distinguishable from zero (the estimate with a question mark; ≈ 0 only where its whole interval lies within "
+        f"±{tables.NEARLY_ZERO}), or not measured (–). "
+    )
+    if several:
+        correction = ablation.get("correction", "")
+        caption += f"n = {len(ablation['seeds'])} seeds; {ablation.get('interval', '95 % t interval')}"
+        caption += f"; verdicts at 5 % after {correction}. " if correction else "; verdicts are not corrected. "
+    else:
+        caption += "One seed, so there is no interval: the strengths are those of that seed. "
+    caption += f"In grey: recorded values, first {span} → last {span}. Effects are not additive."
+    if ablation.get("all"):
+        caption += f" All links shut together: {tables.strength_words(ablation['all'])}."
+    return caption
 
 
 def _simple(run: Any, title: str, make: Callable[[Any], Figure], prefix: str, lead: str, caption: str = "") -> Section:

@@ -53,7 +53,7 @@ def main_effects(effects: Mapping[tuple[str, str], pd.DataFrame]) -> Figure:
         for k, (ax, factor) in enumerate(zip(mine, factors, strict=False)):
             _level_panel(ax, effects[indicator, factor], bounds)
             unit_axis(ax, indicator_of(indicator).unit)
-            ax.set_title(f"{indicator} by {factor}" if k == 0 else f"by {factor}", fontsize=7.2)
+            ax.set_title(f"{indicator.replace('_', ' ')} by {factor}" if k == 0 else f"by {factor}", fontsize=7.2)
         for ax in mine[: len(factors)]:  # one scale an indicator, so that factors can be told apart by strength
             _same_scale(ax, bounds)
         for ax in mine[len(factors) :]:
@@ -139,7 +139,7 @@ def courses(bands: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
                 ends.append((float(x[known[-1]]), float(mean.iloc[known[-1]]), group, colour))
         label_ends(ax, ends)
         unit_axis(ax, indicator_of(indicator).unit)
-        ax.set_title(indicator)
+        ax.set_title(indicator.replace("_", " "))
     for ax in axes[len(bands) :]:
         ax.set_axis_off()
     return figure

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from experiments.comparison.comparison import compare_arms
+from experiments.comparison.printing import change, span
+from experiments.errors import ResultsError
 from experiments.reports import sweep_charts as charts
 from experiments.reports import tables
 from experiments.reports.shell import Section, document, figure_block, note, paragraphs, prose, warning
-from experiments.reports.words import number
+from experiments.reports.words import number, times
 from experiments.sensitivity.effects import cell_means, level_means, levels_of, variance_shares
 from marketplace.indicators import indicator_of
 
@@ -30,6 +33,7 @@ MOST_FACTORS = 9  # panels of main effects
 MOST_GROUPS = 5  # courses in one panel
 MOST_FAILURES = 20
 LEVEL = 0.95
+YEAR = 52  # weeks that a summary covers
 
 
 def sweep_page(results: Results) -> str:
@@ -84,20 +88,57 @@ def _what_was_run(results: Results, runs: pd.DataFrame) -> Section:
 
 
 def _headline(results: Results, runs: pd.DataFrame) -> Section:
-    means = runs.groupby("point")["gmv"].mean().dropna()
+    means, weeks = runs.groupby("point")["gmv"].mean().dropna(), _last(results)
     if means.empty:
-        return Section("Headline", "", paragraphs("No run sold anything in its last 52 weeks."))
+        return Section("Headline", "", paragraphs(f"No run sold anything in its {weeks}."))
     best, worst = means.idxmax(), means.idxmin()
     if best == worst or means[best] == means[worst]:
-        first = f"GMV of the last 52 weeks is {number(float(means[best]))} at every point."
+        first = f"GMV of the {weeks} is {number(float(means[best]))} at every point."
         return Section("Headline", "", paragraphs(first))
-    ratio = means[best] / means[worst] if means[worst] > 0.0 else float("inf")
+    more = _more(float(means[worst]), float(means[best]))
     first = (
-        f"GMV of the last 52 weeks ranges from {number(float(means[worst]))} to {number(float(means[best]))}"
-        + (f", {ratio:.2g} times as much." if ratio < 1e4 else ".")
+        f"GMV of the {weeks} ranges from {number(float(means[worst]))} to {number(float(means[best]))}"
+        + (f", {more}." if more else ".")
     )
     rest = [f"It is highest at {_named(results, best)} and lowest at {_named(results, worst)}."]
+    rest.append(_apart(runs, best, worst, len(means)))
     return Section("Headline", "", paragraphs(first, *rest, *_strongest(results, runs)))
+
+
+def _more(low: float, high: float) -> str:
+    """``3.4 % more`` or ``2.5 times as much``; nothing where there is nothing to compare with."""
+    if low <= 0.0 or high / low >= 1e4:
+        return ""
+    ratio = high / low
+    return f"{times(ratio)} as much" if ratio >= 2.0 else f"{number(ratio - 1.0, 'share')} more"
+
+
+def _last(results: Results) -> str:
+    """The weeks that a summary covers, in words."""
+    weeks = min(YEAR, int(results.provenance.get("weeks", YEAR)))
+    return "last week" if weeks == 1 else f"last {weeks} weeks"
+
+
+def _apart(runs: pd.DataFrame, best: Any, worst: Any, points: int) -> str:
+    """Whether the highest and the lowest point can be told apart, seed by seed, after having been picked.
+
+    They are the extremes of all pairs of points, so p is Bonferroni's over that many.
+    """
+    two = runs[runs["point"].isin([best, worst])]
+    summary = two[["seed", "gmv", "status"]].assign(arm=two["point"].map({worst: "lowest", best: "highest"}))
+    try:
+        row = compare_arms(summary, baseline="lowest", indicators=["gmv"]).table.iloc[0]
+    except ResultsError:
+        return "Whether the two can be told apart was not tested: no seed has a run at both."
+    if row["n"] < 2:
+        return "Whether the two can be told apart cannot be said: a single seed has a run at both."
+    pairs = points * (points - 1) // 2
+    p = min(1.0, float(row["p"]) * pairs)
+    limits = f", {100 * LEVEL:g} % interval {span(row)}" if span(row) else ""
+    found = f"{change(row)} over {row['n']} pairs of runs with the same seed{limits}".replace("-", "−")
+    how = f"p = {p:.2g}" + (f", Bonferroni over {pairs} pairs of points" if pairs > 1 else "")
+    told = "can be told apart" if p <= 1.0 - LEVEL else "cannot be told apart"
+    return f"The two {told}: {found}; {how}."
 
 
 def _named(results: Results, point: int) -> str:
@@ -141,7 +182,10 @@ def _points(results: Results, runs: pd.DataFrame) -> Section:
         factors = [escape(_value(results.points.loc[point, name])) for name in results.factors]
         cells = [_with_interval(table[name], point, name) for name in told]
         rows.append([*factors, str(counts[point]), *cells])
-    lead = "Means over n replications of the last 52 weeks, by GMV, with half the width of their 95 % t intervals."
+    lead = (
+        f"Means over n replications of the {_last(results)}, by GMV, with half the width of their 95 % t intervals "
+        "(none from too few equal values)."
+    )
     if len(order) > MOST_POINTS:
         lead += f" Of {len(order):,} points the {MOST_POINTS // 2} highest and lowest are shown."
     first = len(results.factors)
@@ -188,7 +232,7 @@ def _two_factors(results: Results, runs: pd.DataFrame) -> list[Section]:
     grid = bool(shares) and results.provenance.get("design_kind") == "grid"
     first, second = _pair(factors, shares, grid)
     cells = cell_means(runs, first, second, "gmv")
-    lead = f"Mean GMV of the last 52 weeks by {first} and {second}"
+    lead = f"Mean GMV of the {_last(results)} by {first} and {second}"
     if grid:
         lead += f", which interact most: {shares[first, second]:.1%} of the variance between points is theirs together."
     else:
@@ -265,8 +309,9 @@ def _analysis(k: int, one: dict[str, Any]) -> str:
     title = f"{'log ' if one.get('log') else ''}{one['indicator']}"
     strongest = {"ST": 0, "mu_star": 0}
     rows = sorted(one["indices"], key=lambda row: (strongest.get(row["name"], 1), -abs(row["value"] or 0.0)))
+    replications = f"{one['replications']} replication{'s' if one['replications'] != 1 else ''}"
     caption = (
-        f"{one['kind']}, {one['points']:,} points, {one['replications']} replications; dots with their "
+        f"{one['kind']}, {one['points']:,} points, {replications}; dots with their "
         f"{100 * one['level']:g} % intervals."
     )
     drawn = figure_block(charts.index_bars(rows, title), f"index{k}", f"Sensitivity of {title}", caption)
@@ -319,4 +364,4 @@ def _design(results: Results) -> Section:
 def provenance_section(results: Results) -> Section:
     """What the runs were made with."""
     how = "load_results(DIR).summary is the table of all runs; marketplace sweep --resume runs what is missing."
-    return Section("Provenance", "", tables.facts(tables.flat(results.provenance)) + note(how), "provenance")
+    return Section("Provenance", "", tables.facts(tables.made_with(results.provenance)) + note(how), "provenance")

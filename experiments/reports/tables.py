@@ -12,6 +12,7 @@ from experiments.reports.words import NO_VALUE, Change, change, number, span_of,
 from marketplace.flywheel import MEANING
 from marketplace.indicators import INDICATORS, Indicator, indicator_of
 
+NEARLY_ZERO = 0.01  # log points, so about one per cent
 KEY = (
     ("gmv", "GMV a week", "mean"),
     ("active_customers", "Active customers", "last"),
@@ -77,10 +78,10 @@ def real_strength(item: Mapping[str, Any] | None) -> float | None:
 
     A single seed has no interval: its change is given as it was.
     """
-    mean, low, high = (None if item is None else _finite(item.get(name)) for name in ("mean", "low", "high"))
-    if not mean:
+    mean = None if item is None else _finite(item.get("mean"))
+    if not item or not mean:
         return None
-    return None if low is not None and high is not None and low <= 0.0 <= high else mean
+    return mean if item.get("distinguishable") or item.get("n") == 1 else None
 
 
 def _finite(value: Any) -> float | None:
@@ -88,13 +89,19 @@ def _finite(value: Any) -> float | None:
 
 
 def strength_words(item: Mapping[str, Any] | None) -> str:
-    """``−1.43 (−76 %)``, or that it is about zero, or a dash."""
-    mean = None if item is None else _finite(item.get("mean"))
+    """``−1.43 (−76 %)``; with a question mark what cannot be told from zero; that it is about zero only if it is so.
+
+    About zero means that the whole interval lies within `NEARLY_ZERO` of it.
+    """
+    mean, low, high = (None if item is None else _finite(item.get(name)) for name in ("mean", "low", "high"))
     if mean is None:
         return NO_VALUE
-    if real_strength(item) is None:
-        return "≈ 0" if mean else "0"
-    return f"{_log(mean)} ({_percent(mean)})"
+    if real_strength(item) is not None:
+        return f"{_log(mean)} ({_percent(mean)})"
+    if mean == 0.0:
+        return "0"
+    near = low is not None and high is not None and low >= -NEARLY_ZERO and high <= NEARLY_ZERO
+    return "≈ 0" if near else f"{_log(mean)}?"
 
 
 def _log(value: float) -> str:
@@ -175,6 +182,26 @@ def _indicator_row(run: Any, indicator: Indicator, column: str, shown: str, sub:
         escape(f"{unit}, {indicator.rule}"),
         escape(f"{indicator.doc}{source}"),
     ]
+
+
+def made_with(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What many runs were made with, short: a line for versions, machine and git, and one for each session.
+
+    A session is said to have had other versions, another machine or other sources where they are not those above.
+    """
+    shared = ("versions", "git", "machine")
+    sessions = [row for row in provenance.get("sessions") or [] if isinstance(row, Mapping)]
+    plain = {key: value for key, value in provenance.items() if key not in (*shared, "sessions")}
+    lines = flat(plain) + [(key, _in_a_line(provenance[key])) for key in shared if key in provenance]
+    for k, row in enumerate(sessions, start=1):
+        other = [f"{key} {_in_a_line(row[key])}" for key in shared if key in row and row[key] != provenance.get(key)]
+        text = f"{row.get('started', NO_VALUE)} to {row.get('ended') or NO_VALUE}"
+        lines.append((f"session {k}", "; ".join([text, *other])))
+    return lines
+
+
+def _in_a_line(tree: Any) -> str:
+    return ", ".join(f"{key} {value}" for key, value in flat(tree))
 
 
 def flat(tree: Any, path: str = "") -> list[tuple[str, str]]:

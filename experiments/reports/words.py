@@ -7,6 +7,7 @@ is said that the numbers do not carry.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -17,6 +18,7 @@ from marketplace.indicators import indicator_of
 
 STEADY = 0.05  # a change smaller than this share is called none
 PEAK = 1.15  # a peak is mentioned if it stood at least so much above the end
+HUGE = 1e15  # from here on numbers are written with an exponent
 SMALL = 1e-5  # nearer to zero is written as nearly zero
 NO_VALUE = "–"
 
@@ -79,9 +81,15 @@ def number(value: float | None, unit: str = "") -> str:
         return NO_VALUE
     if unit == "share":
         size = abs(100.0 * value)
+        if 0.0 < size < 0.005:
+            return "≈ 0 %"
+        if size >= HUGE:
+            return f"{100.0 * value:.1e} %".replace("-", "−")
         nearly_all = 99.5 <= size < 100.0
         whole = (size >= 9.95 and not nearly_all) or size == 0.0
         return _signed(100.0 * value, 0 if whole else 1 if size >= 0.995 and not nearly_all else 2) + " %"
+    if abs(value) >= HUGE:
+        return f"{value:.1e}".replace("-", "−")
     for scale, name in ((1e9, "billion"), (1e6, "million")):
         if abs(value) >= scale:
             return f"{_signed(value / scale, 2)} {name}"
@@ -175,9 +183,9 @@ def _third_parties(run: Any) -> str:
 
 
 def _against_twin(run: Any) -> str:
-    whole = ((run.ablation or {}).get("all") or {}).get("mean")
-    if run.twin is None and whole is not None:
-        return f"With all links of the loop shut, GMV of the last year comes out {_as_share(whole)} (mean over seeds)."
+    whole = (run.ablation or {}).get("all") or {}
+    if run.twin is None and whole.get("mean") is not None:
+        return _whole_loop(whole)
     if run.twin is None:
         return (
             "The same world with the loop cut was not run beside it, "
@@ -194,6 +202,11 @@ def _against_twin(run: Any) -> str:
     text = f"The same world under the same luck with the loop cut reached {number(cut)} a week"
     if cut <= 0.0:
         return text + "."
+    return _against_cut(text, gmv, cut) + (f" {_whole_loop(whole)}" if whole.get("mean") is not None else "")
+
+
+def _against_cut(text: str, gmv: float, cut: float) -> str:
+    """How the last GMV of the run lies to that of its twin."""
     if abs(gmv / cut - 1.0) < STEADY:
         return f"{text}: the loop made no difference worth the name."
     if gmv > cut:
@@ -201,6 +214,15 @@ def _against_twin(run: Any) -> str:
         return f"{text}: with the loop turning the last GMV is {more}."
     less = number(1.0 - gmv / cut, "share")
     return f"{text}: with the loop turning the last GMV is {less} less, so here it held growth back."
+
+
+def _whole_loop(whole: Mapping[str, Any]) -> str:
+    """What all links carried together, over seeds."""
+    n, change = whole.get("n", 0), _as_share(whole["mean"])
+    if n < 2:
+        return f"With all links of the loop shut, GMV comes out {change} (one seed)."
+    sure = "" if whole.get("distinguishable") else ", which cannot be told from no change"
+    return f"With all links of the loop shut, GMV comes out {change} (mean over {n} seeds){sure}."
 
 
 def _as_share(log_change: float) -> str:
@@ -212,13 +234,13 @@ def _as_share(log_change: float) -> str:
 def _strongest(run: Any) -> str:
     """The link that carries most growth, where an ablation measured it."""
     rows = (run.ablation or {}).get("links") or []
-    told = [row for row in rows if row.get("mean") is not None and row.get("high") is not None and row["high"] < 0.0]
+    told = [row for row in rows if row.get("distinguishable") and row["mean"] < 0.0]
     if not told:
         return ""
     first = min(told, key=lambda row: row["mean"])
     what = str(first["link"]).replace("->", " → ").replace("_", " ")
     return (
-        f"Of the single links, {what} carries most: shut alone, it leaves the last year's GMV "
+        f"Of the single links, {what} carries most: shut alone, it leaves GMV "
         f"{_as_share(first['mean'])}; {len(told)} of {len(rows)} links carry growth that can be told from zero."
     )
 

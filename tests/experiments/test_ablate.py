@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 from support.command_line import done, sentence
 
 from experiments.ablation import ALL, NONE, arms, by_strength, design, effects, verdict
+from experiments.commands.ablate import verdict_words
+from experiments.comparison.intervals import interval, p_value
 from experiments.reports import run_report
 from experiments.results import load_run
 from marketplace import MarketplaceModel
@@ -223,16 +224,31 @@ def table(values: dict[str, list[float]], seeds: int) -> pd.DataFrame:
 
 
 class TestEffects:
-    def test_mean_and_interval_are_those_of_the_paired_t_test(self) -> None:
+    def test_mean_and_interval_are_those_of_a_comparison(self) -> None:
         rng = np.random.default_rng(5)
         open_, shut = rng.lognormal(8.0, 1.0, 7), rng.lognormal(7.5, 1.0, 7)
         row = effects(table({NONE: list(open_), LINKS[0]: list(shut)}, 7))[LINKS[0]]
-        test = stats.ttest_rel(np.log(shut), np.log(open_))
-        low, high = test.confidence_interval(0.95)
-        assert row["mean"] == pytest.approx(np.mean(np.log(shut / open_)))
-        assert (row["low"], row["high"]) == (pytest.approx(low), pytest.approx(high))
+        logs = np.log(shut / open_)
+        assert row["mean"] == pytest.approx(np.mean(logs))
+        assert (row["low"], row["high"]) == pytest.approx(interval(logs, 0.95, "guarded-t"))
         assert row["n"] == 7 and row["left_out"] == 0
-        assert row["distinguishable"] == (test.pvalue < 0.05)
+        assert row["p_holm"] == pytest.approx(float(p_value(logs))) and not row["distinguishable"]
+
+    def test_verdicts_are_corrected_for_all_links(self) -> None:
+        noise = np.array([-0.02, 0.0, 0.01, 0.01, -0.01, 0.0, 0.02, -0.01])
+        moved = {link: list(np.exp(noise[::-1] if k else noise - 0.014)) for k, link in enumerate((*LINKS, ALL))}
+        rows = effects(table({NONE: [1.0] * 8, **moved}, 8))
+        first = rows[LINKS[0]]
+        assert first["high"] < 0.0 and p_value(noise - 0.014) < 0.05  # by itself it would be told from zero
+        assert first["p_holm"] > 0.05 and verdict(first) == "not distinguishable from zero"
+        alone = effects(table({NONE: [1.0] * 8, LINKS[0]: moved[LINKS[0]]}, 8))[LINKS[0]]
+        assert alone["low"] == first["low"] and verdict(alone) == "carried growth"
+
+    def test_what_was_measured_is_said_by_its_weeks(self) -> None:
+        done("ablate", "small.toml", "--seeds", "1", "--workers", "1", "--out", "out")
+        stated = json.loads(Path("out/ablation.json").read_text())
+        assert stated["measure"] == "log of the GMV of the last 10 weeks, shut less open, paired by seed"
+        assert stated["interval"].startswith("95 % guarded-t") and "Holm over 13 tests" in stated["correction"]
 
     def test_what_is_undefined_is_left_out_and_said(self) -> None:
         rows = effects(table({NONE: [5.0, 5.0, 0.0], LINKS[0]: [4.0, 0.0, 3.0], ALL: [0.0, 0.0, 0.0]}, 3))
@@ -254,13 +270,20 @@ class TestEffects:
             ({"mean": -0.3, "low": -0.7, "high": 0.1, "n": 3}, "not distinguishable from zero"),
             ({"mean": 0.0, "low": 0.0, "high": 0.0, "n": 3}, "carried nothing: the same to the last bit"),
             ({"mean": -0.3, "low": None, "high": None, "n": 1}, "one seed, so no interval"),
-            ({"mean": None, "low": None, "high": None, "n": 0}, "not measured: no GMV in the final year"),
+            ({"mean": None, "low": None, "high": None, "n": 0}, "not measured: no GMV at the end"),
         ],
     )
     def test_verdicts(self, row: dict[str, Any], said: str) -> None:
         low, high = row["low"], row["high"]
         row["distinguishable"] = low is not None and (low > 0 or high < 0)
         assert verdict(row) == said
+
+    def test_a_verdict_from_fewer_seeds_says_so(self) -> None:
+        one = {"mean": -0.3, "low": None, "high": None, "n": 1, "distinguishable": False}
+        assert verdict_words(one, 2) == "one of 2 seeds, so no interval"
+        assert verdict_words(one, 1) == "one seed, so no interval"
+        three = {"mean": -0.3, "low": -0.4, "high": -0.2, "n": 3, "distinguishable": True}
+        assert verdict_words(three, 4) == "carried growth (3 of 4 seeds)"
 
     def test_the_strongest_first_whichever_its_sign(self) -> None:
         rows = [{"mean": mean} for mean in (0.1, None, -0.5, 0.3)]

@@ -74,3 +74,16 @@ def test_network_sample_is_readable_and_without_chance() -> None:
     assert at.shape == (SELLERS + CUSTOMERS, 2) and np.isfinite(at).all()
     assert len(np.unique(at.round(6), axis=0)) > 0.99 * len(at)
     assert np.array_equal(at, layout(SELLERS, ends.astype(np.int64), np.ones(len(ties))))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (-1e300, "currency", "−1.0e+300"),
+        (2e200, "share", "2.0e+202 %"),
+        (2e-5, "share", "≈ 0 %"),
+        (0.0, "share", "0 %"),
+    ],
+)
+def test_what_is_huge_or_tiny_is_short(value: float, unit: str, said: str) -> None:
+    assert number(value, unit) == said

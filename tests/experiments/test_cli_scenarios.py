@@ -51,7 +51,7 @@ class TestScenarios:
         path.write_text('base = "tiny"\n')
         result = marketplace("scenarios", "check", str(path))
         assert result.exit_code == 0
-        assert result.stdout.startswith(f'{path}: scenario "mine" is fine: 2,000 customers')
+        assert result.stdout.startswith(f'{path}: scenario "mine" is fine: 2,000 customers, 1 platform, ')
         path.write_text("[run]\nweeks = 0\n")
         assert sentence("scenarios", "check", str(path)).startswith(f"{path}: run.weeks = 0 is not allowed")
 

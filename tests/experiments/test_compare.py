@@ -308,7 +308,11 @@ class TestShown:
         share = {"scale": DIFFERENCE, "unit": "share", "effect": -0.0123, "low": -0.0456, "high": 0.021}
         assert change(share) == "-1.2 pp" and span(share) == "-4.6 to +2.1 pp"
         one = {"scale": DIFFERENCE, "unit": "points", "effect": 1.23456, "low": math.nan, "high": math.nan}
-        assert change(one) == "+1.23" and span(one) == ""
+        assert change(one) == "+1.23 points" and span(one) == ""
+
+    def test_what_is_huge_has_an_exponent(self) -> None:
+        huge = {"scale": DIFFERENCE, "unit": "currency", "effect": -1e300, "low": -2e300, "high": 3e299}
+        assert change(huge) == "-1.0e+300" and span(huge) == "-2.0e+300 to +3.0e+299"
 
     def test_dropped_pairs_stand_in_the_row(self) -> None:
         found = compare_arms(runs_of({"a": {"gmv": [5.0, 6.0, math.nan]}, "b": {"gmv": [6.0, 7.0, 8.0]}}))
@@ -395,6 +399,10 @@ class TestCommand:
         said = done("compare", *folders, "--indicators", "gmv").stdout
         against = "small: platform.commission=0.3 against small: platform.commission=0.1, 1 pair of runs"
         assert against in said and ONE_PAIR in said and "2 runs have no partner" in said
+        alike = sentence("compare", *folders[:2])
+        assert "0.1-1 and 0.1-2 differ in nothing but the seed, so they are one arm" in alike
+        assert "0.1-1 is one arm" in sentence("compare", folders[0])
+        assert 'did you mean "0.1-1"' in sentence("compare", folders[0], "0.1_1")
         done("run", "small.toml", "--weeks", "6", "--out", "short")
         assert "different lengths in weeks" in sentence("compare", folders[0], "short")
 
@@ -407,6 +415,20 @@ class TestCommand:
         said = done("compare", "swept", "--indicators", "gmv,active_customers").stdout
         assert "commission = 0.2, pass_through = 0 against commission = 0.1, pass_through = 0, 2 pairs of runs" in said
         assert "for all 6 tests" in said
+
+    def test_an_arm_is_named_so_that_it_says_which_field(self) -> None:
+        Path("design.toml").write_text(
+            'scenario = "small.toml"\nimports = ["odd.py"]\n[design]\nkind = "grid"\n[design.factors]\n'
+            '"policy.name" = ["reinvest", "dividend", "odd"]\n'
+        )
+        policy("1 / 0")
+        done("sweep", "design.toml", "--workers", "1", "--out", "swept")
+        said = done("compare", "swept", "--indicators", "gmv").stdout
+        assert "policy.name = dividend against policy.name = reinvest" in said
+        Path("design.toml").write_text(Path("design.toml").read_text().replace('"dividend", ', ""))
+        done("sweep", "design.toml", "--workers", "1", "--out", "one")
+        only = sentence("compare", "one")
+        assert "only policy.name = reinvest has any, no run of policy.name = odd is complete" in only
 
     def test_bad_input_is_one_sentence(self) -> None:
         Path("there").mkdir()
@@ -423,6 +445,8 @@ class TestCommand:
             "run.seed": ["tiny", "tiny:dividend", "--from", str(2**63 - 2)],
             "this is no results folder": ["there"],
             "a folder to be read and tiny": ["there", "tiny"],
+            '"typo": there is no such folder, file or shipped scenario': ["there", "typo"],
+            "a folder to be read and small.toml:dividend": ["there", "small.toml:dividend"],
             "--seeds is for arms that are run": ["there", "--seeds", "3"],
             "this folder exists already": ["small.toml", "small.toml:dividend", "--out", "there"],
             "nothing to resume": ["small.toml", "small.toml:dividend", "--resume"],

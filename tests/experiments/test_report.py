@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from experiments.reports import chart_style, charts, run_report
+from experiments.reports import chart_style, charts, run_report, tables
 from experiments.reports.chart_network import drawable, network
 from experiments.reports.words import headline, number, real_gap, span_of
 from experiments.results import Kept, write_run
@@ -223,6 +223,28 @@ def test_loop_says_which_of_the_two_it_shows(small: Outcome, small_page: str, tm
     assert "not distinguishable from zero" in page and "not measured: no GMV" in page
     assert "All links shut together: −2.00 (−86 %)" in page
     assert "1 of 3 links carry growth that can be told from zero" in page
+    assert "−0.02?" in page and ">≈ 0<" not in page  # what cannot be told from zero is not said to be zero
+    assert "last 30 weeks" in page and "final-year" not in page and "final year" not in page
+
+
+def test_how_a_strength_is_written() -> None:
+    words = {
+        "−0.50 (−39 %)": effect("x", -0.5),
+        "−0.08?": effect("x", -0.08),
+        "≈ 0": effect("x", 0.001, half=0.005),
+        "0": effect("x", 0.0, half=0.0),
+        "+0.01 (+1 %)": effect("x", 0.01, n=1),
+        "–": effect("x", None, n=0),
+    }
+    assert {tables.strength_words(item): item for item in words.values()} == words
+
+
+def test_a_drawing_of_strengths_says_how_they_were_judged(small: Outcome, tmp_path: Path) -> None:
+    said = {"links": [effect(next(iter(MEANING)), -0.08)], "all": effect("all", -0.3, half=0.5), "seeds": [1, 2, 3]}
+    said |= {"interval": "95 % guarded-t interval over seeds", "correction": "Holm over 2 tests"}
+    page = written(tmp_path / "run", small, said)
+    assert "n = 3 seeds; 95 % guarded-t interval over seeds; verdicts at 5 % after Holm over 2 tests" in page
+    assert "26&nbsp;% lower (mean over 3 seeds), which cannot be told from no change" in page
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,8 @@ class TestNumber:
             (12_345.6, "currency", "12,346"),
             (-2_345_678.0, "currency", "-2.35 m"),
             (2.5e9, "currency", "2.50 bn"),
+            (-1e300, "currency", "-1.0e+300"),
+            (1e300, "share", "1.0e+302"),
         ],
     )
     def test_number(self, value: float | None, unit: str, said: str) -> None:

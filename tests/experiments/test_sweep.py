@@ -407,6 +407,10 @@ class TestDryRun:
         assert "0 of 3" in said and "on 2 workers" in said and "one run of the base world" in said and "disk" in said
         assert sorted(path.name for path in place.iterdir()) == ["design.toml", "small.toml"]
 
+    def test_one_is_no_plural(self) -> None:
+        Path("design.toml").write_text(DESIGN.replace("replications = 2", "replications = 1"))
+        assert "3 points x 1 replication = 3 runs" in done("sweep", "design.toml", "--dry-run", "--workers", "1").stdout
+
     def test_it_knows_what_is_done(self, whole: Path) -> None:
         shutil.copytree(whole, "out")
         said = done("sweep", "design.toml", "--dry-run", "--resume", "--out", "out").stdout

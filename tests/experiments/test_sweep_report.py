@@ -14,7 +14,9 @@ import pytest
 from support.command_line import done, marketplace
 
 from experiments import load_results
+from experiments.comparison.printing import change, span
 from experiments.engine import running, sweep
+from experiments.reports.sweep_report import _apart, _more
 from experiments.reports.words import number
 from experiments.sensitivity.effects import BINS, cell_means, level_means, levels_of, variance_shares
 
@@ -96,6 +98,24 @@ class TestSweepPage:
         low, high = number(float(means.min())), number(float(means.max()))
         assert f"ranges from {low} to {high}" in text_of(page)
 
+    def test_the_headline_says_whether_best_and_worst_differ(self, place: Path, page: str) -> None:
+        words = text_of(page)
+        assert "GMV of the last 6 weeks" in words and "52 weeks" not in words
+        told = re.search(r"The two (can|cannot) be told apart: .*? over 3 pairs of runs .*?; p = (\S+), Bonf", words)
+        assert told and (told[1] == "can") == (float(told[2]) <= 0.05)
+        runs = load_results(place / "swept").summary
+        two = runs[runs["point"] < 2].assign(status="complete", gmv=[1.0, 2.0, 3.0, 2.0, 4.1, 5.9])
+        assert _apart(two, 1, 0, 2).startswith("The two can be told apart: +101 % over 3 pairs")
+        assert _apart(two, 1, 0, 99).startswith("The two cannot be told apart")
+        assert "no seed has a run at both" in _apart(two.assign(seed=range(6)), 1, 0, 2)
+        assert (_more(100.0, 103.0), _more(1.0, 2.5), _more(0.0, 1.0)) == ("3.0 % more", "2.5 times as much", "")
+        one = _apart(two[two["replicate"] == 0], 1, 0, 2)
+        assert "a single seed has a run at both" in one
+
+    def test_provenance_says_what_sessions_share_once(self, page: str) -> None:
+        words = text_of(page)
+        assert "sessions.0" not in words and words.count("numpy ") == 1 and "session 1" in words
+
     def test_every_point_stands_in_the_table_with_its_mean(self, place: Path, page: str) -> None:
         runs = load_results(place / "swept").summary
         words = text_of(page)
@@ -127,6 +147,14 @@ class TestComparisonPage:
         found = json.loads((place / "compared" / "comparison.json").read_text())
         words = text_of(html)
         assert "<script" not in html and html.count("<svg") >= 1
+        assert "dividend against reinvest" in words and "reinvest against dividend" not in words
+        assert "sessions.0" not in words and ">active sellers<" in html
+        gmv = next(row for row in found["rows"] if row["indicator"] == "gmv")
+        assert span(gmv).replace("-", "−") in words.split("Headline")[1].split("Indicator")[0]  # that of the table
+        nps = next(row for row in found["rows"] if row["indicator"] == "nps")
+        assert change(nps).replace("-", "−") in words and change(nps).endswith(" points")
+        assert " pp" in words and "compared as differences, not as ratios: nps, satisfaction" in words
+        assert "active_sellers" not in html.split("Over time")[0].split('id="s3"')[1]  # as the table says it
         for row in found["rows"]:
             shown = re.search(rf"{row['indicator'].replace('_', ' ')} .*?{re.escape(row['verdict'])}", words)
             assert shown, row["indicator"]
@@ -164,12 +192,12 @@ class TestCommand:
 class TestEffects:
     @pytest.fixture
     def runs(self) -> pd.DataFrame:
-        """A full grid of two factors under three common seeds, each of which shifts all points alike."""
+        """A full grid of two factors under six common seeds, each of which shifts all points alike."""
         rows = [
             {"point": 4 * a + b, "replicate": r, "a": float(a), "b": "abcd"[b], "y": 10.0 * a + 3.0 * b + 100.0 * r}
             for a in range(3)
             for b in range(4)
-            for r in range(3)
+            for r in range(6)
         ]
         return pd.DataFrame(rows)
 
@@ -178,7 +206,7 @@ class TestEffects:
         assert np.allclose(common["mean"].diff().dropna(), 10.0) and np.allclose(common["high"] - common["low"], 0.0)
         alone = level_means(runs, levels_of(runs["a"]), "y", common=False)
         assert (alone["high"] - alone["low"] > 100.0).all() and alone["mean"].equals(common["mean"])
-        assert list(common["n"]) == [12, 12, 12]
+        assert list(common["n"]) == [24, 24, 24]
 
     def test_shares_add_up_where_nothing_interacts(self, runs: pd.DataFrame) -> None:
         shares = variance_shares(runs, ["a", "b"], "y")
