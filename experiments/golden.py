@@ -54,9 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in WEEKS:
             text = json.dumps(measured(name), indent=1) + "\n"
             write_whole(HOME / f"{name}.json", text, overwrite=True)
+            print(f"{name}: written anew")
         return
     found = [sentence for name in WEEKS for sentence in differences(name)]
-    sys.exit("\n".join(found) if found else 0)
+    if found:
+        sys.exit("\n".join(found))
+    print(f"{', '.join(WEEKS)}: as in the baseline")
 
 
 if __name__ == "__main__":
