@@ -36,10 +36,10 @@ def sentences() -> Iterator[None]:
         raise typer.Exit(REFUSED) from None
     except ValueError as error:
         # Late: `marketplace --help` must not wait for pydantic and NumPy.
-        from agents.plugins import PluginError
+        from agents.registry import StrategyError
         from marketplace.scenario_errors import ScenarioError
 
-        if not isinstance(error, ScenarioError | PluginError | ResultsError):
+        if not isinstance(error, ScenarioError | StrategyError | ResultsError):
             raise
         _say(str(error))
         raise typer.Exit(REFUSED) from None
