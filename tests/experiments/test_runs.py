@@ -295,6 +295,25 @@ class TestOwnPolicies:
         assert len(kept.weekly) == 6 and kept.network is None and kept.orders["week"].max() == 6
         assert "same to the last bit" in done("replay", "out").stdout
 
+    @pytest.mark.parametrize(
+        ("act", "what"), [("raise SystemExit('bye')", "SystemExit: bye"), ("exit(0)", "SystemExit: 0")]
+    )
+    def test_leaving_in_mid_run_is_a_failure_of_the_week(
+        self, world: Path, no_report: None, act: str, what: str
+    ) -> None:
+        own = policy(Path(), 7, act)
+        said = sentence("run", "small.toml", "--import", own, "--set", "policy.name=odd", "--out", "out")
+        assert said == f"odd.py, line 13, failed in week 7 with {what}; out holds 6 of 12 weeks"
+        assert len(load_run("out", imports=True).weekly) == 6
+
+    @pytest.mark.parametrize("act", ["raise ValueError('init')", "raise SystemExit('init')"])
+    def test_what_fails_before_the_first_week_has_no_week(self, world: Path, act: str) -> None:
+        own = Path(policy(Path(), 1, "pass"))
+        own.write_text(own.read_text() + f"\n    def __init__(self, settings):\n        {act}\n")
+        said = sentence("run", "small.toml", "--import", str(own), "--set", "policy.name=odd", "--out", "out")
+        assert said == f"the world could not be made: odd.py, line 17, failed with {act[6:].partition('(')[0]}: init"
+        assert not Path("out").exists()
+
     def test_what_fails_in_the_first_week_leaves_nothing(self, world: Path) -> None:
         own = policy(Path(), 1, "return books.gvm")
         said = sentence("run", "small.toml", "--import", own, "--set", "policy.name=odd", "--out", "out")
