@@ -14,6 +14,9 @@ from agents.columns import nearest
 
 Strategy = TypeVar("Strategy", bound=type[Any])
 
+ELSEWHERE: dict[tuple[str, str], str] = {}
+"""Kind and name of strategies that a results folder speaks of -> how the files that define them are brought in."""
+
 
 class StrategyError(ValueError):
     """A policy or pricing rule that cannot be used; ``str()`` is one sentence."""
@@ -123,14 +126,31 @@ def _is_again(known: type, cls: type) -> bool:
     return not same_module or known.__qualname__ == cls.__qualname__
 
 
+def know_by_name(kind: str, name: str, how: str) -> None:
+    """Let scenarios name a strategy whose code is not here: they can be read and compared, but not lived through.
+
+    Parameters
+    ----------
+    kind
+        As of `register`.
+    name
+        Its name.
+    how
+        What brings it in, such as ``--import out/imports/mine.py``.
+    """
+    ELSEWHERE[kind, name] = how
+
+
 def find(registry: Mapping[str, Strategy], name: str, kind: str) -> Strategy:
     """Return the class of a name.
 
     Raises
     ------
     StrategyError
-        If there is none; the sentence gives the nearest spelling.
+        If there is none; the sentence gives the nearest spelling, or what brings it in.
     """
+    if name not in registry and (kind, name) in ELSEWHERE:
+        raise StrategyError(f"{name!r} is a {kind} whose code has not been brought in: add {ELSEWHERE[kind, name]}.")
     if name not in registry:
         raise StrategyError(f"{name!r} is not a {kind}: {nearest(name, registry)}")
     return registry[name]

@@ -100,6 +100,7 @@ def compare(
 ) -> None:  # fmt: skip
     """Compare arms run by run under the same luck: by how much they differ, and whether that is certain."""
     from experiments.comparison.running import Goal
+    from experiments.own_code import naming_imports
 
     _check_numbers(level, method, half_width)
     shown = [name.strip() for name in indicators.split(",")] if indicators else None
@@ -115,7 +116,8 @@ def compare(
         return
     goal = Goal(max_seeds if half_width is not None else seeds or DEFAULT_SEEDS, half_width, indicator, level, method)
     common = {"run.weeks": weeks, "run.seed": first}
-    worlds = _worlds(things, policies or [], arms or [], changes or [], common, imports or [], baseline)
+    with naming_imports(out if resume else None):
+        worlds = _worlds(things, policies or [], arms or [], changes or [], common, imports or [], baseline)
     _check_goal(goal, worlds, seeds, shown)
     place, swept = _carry_out(worlds, goal, imports or [], out, resume, workers, time_limit, weekly, force, quiet)
     _conclude(_compare_store(place, list(worlds), asked), swept, goal, place, asked)

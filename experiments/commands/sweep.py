@@ -46,13 +46,15 @@ def sweep(
     """Run a design: every point, every replicate, each run once, whatever happens in between."""
     from experiments.designs import load_design
     from experiments.engine.sweep import How, carry_out_sweep
+    from experiments.own_code import naming_imports
     from experiments.progress import progress_for
     from experiments.runs import Stop, compiled_already
     from marketplace.scenario import parse_assignment
 
     part = read_part(shard)
     check_engine(engine, address)
-    plan = load_design(design, [parse_assignment(text) for text in changes or []], imports=imports or [])
+    with naming_imports(out if resume else None):
+        plan = load_design(design, [parse_assignment(text) for text in changes or []], imports=imports or [])
     progress = progress_for(quiet)
     how = How(workers, time_limit, engine, address)
     folder = folder_to_resume(plan, out, part) if resume else None

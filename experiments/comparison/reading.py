@@ -103,10 +103,11 @@ def _run_parts(folders: Sequence[Path]) -> list[_Part]:
     from experiments.comparison.arms import identity, labels_of
     from experiments.results import load_run
 
-    groups: dict[str, list[Any]] = {}
+    groups: dict[tuple[str, str], list[Any]] = {}
     for folder in folders:
         run = load_run(folder)
-        groups.setdefault(identity(run.scenario), []).append(run)
+        own_code = str([row.get("sha256") for row in run.provenance["imports"]])
+        groups.setdefault((identity(run.scenario), own_code), []).append(run)
     labels = labels_of([group[0].scenario for group in groups.values()])
     parts = []
     for label, group in zip(labels, groups.values(), strict=True):

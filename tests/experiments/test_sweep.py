@@ -13,8 +13,10 @@ import pandas as pd
 import psutil
 import pytest
 from support.command_line import done, sentence
+from support.policies import forget_own_policies
 from support.worlds import SMALL
 
+from agents.policies import POLICIES
 from experiments import load_results
 from experiments.designs import load_design
 from experiments.engine import Done, Job, jobs, run_jobs, running, sweep
@@ -327,6 +329,20 @@ class TestResume:
                     pool.turn()
         finally:
             pool.close()
+
+    def test_what_the_sweep_was_begun_with_is_named_where_it_was_left_out(self) -> None:
+        known = dict(POLICIES)
+        Path("odd.py").write_text(POLICY)
+        factor = '"platform.commission" = [0.05, 0.10, 0.15]'
+        Path("design.toml").write_text(DESIGN.replace(factor, '"policy.name" = ["odd"]'))
+        done("sweep", "design.toml", "--import", "odd.py", "--out", "out")
+        forget_own_policies(known)
+        said = sentence("sweep", "design.toml", "--out", "out", "--resume")
+        assert '"odd" is not allowed' in said
+        assert said.endswith("(out was begun with --import out/imports/odd.py)")
+        done("report", "out")
+        done("sweep", "design.toml", "--out", "out", "--resume", "--import", "out/imports/odd.py")
+        forget_own_policies(known)
 
     def test_without_out_it_finds_the_folder_of_the_design(self) -> None:
         (first,) = (Path(done("sweep", "design.toml", "--quiet").stdout.strip()),)
