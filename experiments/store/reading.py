@@ -107,7 +107,7 @@ class Results:
                     raise
                 return self._answer(sql, parameters)
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
-            raise ResultsError(f"{self.path}: a shard cannot be read: {_first_line(error)}") from None
+            raise ResultsError(f"{self.path}: a table in it cannot be read: {_first_line(error)}") from None
         except duckdb.Error as error:
             raise ResultsError(f"{self.path}: this question cannot be answered: {_first_line(error)}") from None
 
@@ -185,6 +185,9 @@ def load_results(folder: str | Path) -> Results:
         if not file.is_file() or file.stat().st_size != shard.bytes:
             what = "is missing" if not file.is_file() else "is not the file that the manifest speaks of"
             raise ResultsError(f"{file} {what}; `marketplace sweep --resume` runs again what it held")
+    if not (path / POINTS).is_file():
+        again = "`marketplace sweep --resume` makes it again from the design"
+        raise ResultsError(f"{path / POINTS} is missing; {again}")
     return Results(path, manifest, read_json(path / MARK))
 
 

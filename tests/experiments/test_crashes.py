@@ -376,8 +376,23 @@ class TestDisk:
             with pytest.raises(ValueError, match="--resume` runs again what it held"):
                 load_results("out")
         said = marketplace("sweep", str(design), "--out", "out", "--resume")
-        assert said.exit_code == 0 and f"{shard} was damaged: it is set aside as" in said.stderr
+        what = "is missing: its runs are run again" if harm == "gone" else "was damaged: it is set aside as"
+        assert said.exit_code == 0 and f"{shard} {what}" in said.stderr
         assert (shard.with_name(f"{shard.name}.corrupt").exists()) == (harm != "gone")
+        assert_same("out", str(whole))
+
+    @pytest.mark.parametrize("harm", ["gone", "cut"])
+    def test_points_are_made_again_from_the_design(self, harm: str, in_this_process: None, whole: Path) -> None:
+        design = grid()
+        shutil.copytree(whole, "out")
+        points = Path("out/points.parquet")
+        points.write_bytes(points.read_bytes()[:40])
+        if harm == "gone":
+            points.unlink()
+            said = marketplace("report", "out")
+            assert said.exit_code == 2 and "out/points.parquet is missing; `marketplace sweep --resume`" in said.stderr
+        said = marketplace("sweep", str(design), "--out", "out", "--resume")
+        assert said.exit_code == 0 and f"{points} was missing or damaged: it is made again" in said.stderr
         assert_same("out", str(whole))
 
     def test_what_a_crash_left_half_written_is_never_read(self, whole: Path) -> None:
