@@ -23,6 +23,7 @@ from experiments.commands import (
     sweep,
     validate,
 )
+from experiments.commands.again import TYPED
 from experiments.errors import sentences
 
 DISTRIBUTION = "marketplace-simulator"
@@ -31,6 +32,10 @@ DISTRIBUTION = "marketplace-simulator"
 
 class Commands(TyperGroup):
     """The group of all commands: what a user can cause is said in one sentence."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        TYPED.set(tuple(args))
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         with sentences():

@@ -9,6 +9,8 @@ import typer
 
 INTERRUPTED = 130
 REFUSED = 2
+INCOMPLETE = 1
+"""The work came to its end, and runs of it failed or are missing."""
 
 
 class ResultsError(ValueError):

@@ -98,7 +98,10 @@ def compare(
     force: Annotated[bool, FORCE] = False,
     quiet: Annotated[bool, QUIET] = False,
 ) -> None:  # fmt: skip
-    """Compare arms run by run under the same luck: by how much they differ, and whether that is certain."""
+    """Compare arms run by run under the same luck: by how much they differ, and whether that is certain.
+
+    Exit code 1 if runs failed (the others are compared), 130 if it was interrupted.
+    """
     from experiments.comparison.running import Goal
     from experiments.own_code import naming_imports
 
@@ -193,9 +196,7 @@ def _conclude(found: Comparison | ResultsError, swept: Swept, goal: Goal, place:
         if goal.half_width is not None and not asked.quiet and not swept.interrupted:
             typer.echo(_reached(found, goal, place))
     typer.echo(str(place) if asked.quiet else f"results: {place}")
-    conclude(swept)
-    if isinstance(found, ResultsError):
-        raise found
+    conclude(swept, found if isinstance(found, ResultsError) else None)
 
 
 def _reached(found: Comparison, goal: Goal, place: Path) -> str:

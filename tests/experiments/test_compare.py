@@ -377,12 +377,16 @@ class TestCommand:
 
     def test_what_is_finished_is_compared_when_runs_fail(self) -> None:
         own = policy("runs == 2 and 1 / 0")
-        result = done("compare", "small.toml:odd", "small.toml", *own, "--seeds", "4", "--workers", "1", "--out", "out")
+        words = ("compare", "small.toml:odd", "small.toml", *own, "--seeds", "4", "--workers", "1", "--out=out")
+        result = marketplace(*words)
+        assert result.exit_code == 1
+        assert f"`marketplace {' '.join(words[:-1])} --resume --out out` runs them again" in result.stderr
         assert "3 pairs; a run has no partner and is left out" in result.stdout
         assert "1 run failed at stage week: ZeroDivisionError" in result.stderr
 
     def test_when_all_fail(self) -> None:
-        said = sentence("compare", "small.toml:odd", "small.toml", *policy("1 / 0"), "--seeds", "2", "--workers", "1")
+        arms = ("compare", "small.toml:odd", "small.toml")
+        said = sentence(*arms, *policy("1 / 0"), "--seeds", "2", "--workers", "1", code=1)
         assert said == 'no run of the baseline "small:odd" is complete, so there is nothing to compare with'
 
     def test_run_folders_are_paired_by_seed(self, monkeypatch: pytest.MonkeyPatch) -> None:

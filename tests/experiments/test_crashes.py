@@ -235,14 +235,15 @@ class TestWorkers:
         design = troubled("sound", "raises")
         for arguments in ([], ["--resume"]):
             said = marketplace("sweep", str(design), "--out", "out", *arguments)
-            assert said.exit_code == 0, said.output
+            assert said.exit_code == 1, said.output
             assert "1 run failed at stage week: ZeroDivisionError: no weeks left" in said.stderr
-            assert "out holds 1 of 2 runs, 1 failed" in said.stderr
+            again = f"marketplace sweep {design} --resume --out out"
+            assert f"out holds 1 of 2 runs, 1 failed; `{again}` runs them again" in said.stderr
 
     def test_if_every_run_fails_so_does_the_sweep(self, in_this_process: None) -> None:
         Path("trouble").mkdir()
         said = marketplace("sweep", str(troubled("raises")), "--out", "out")
-        assert said.exit_code == 2 and "every run failed" in said.stderr and "Traceback" not in said.output
+        assert said.exit_code == 1 and "every run failed" in said.stderr and "Traceback" not in said.output
 
 
 RUNNER = """

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
-from support.command_line import done, sentence
+from support.command_line import done, marketplace, sentence
 from support.policies import forget_own_policies
 from support.worlds import SMALL
 
@@ -392,12 +392,17 @@ class TestParts:
         assert_same("all", whole)
 
     def test_duplicates_and_missing_runs_are_said_and_can_be_run(self, parts: list[str], whole: Path) -> None:
-        said = done("merge", "all", "part-1", "part-3", "part-1")
+        said = marketplace("merge", "all", "part-1", "part-3", "part-1")
+        assert said.exit_code == 1
         assert "2 runs were in more than one part; each was taken once" in said.stderr
         assert "2 of 6 runs are missing: point 0 replicate 1, point 2 replicate 0;" in said.stderr
         assert load_results("all").provenance["status"] == "interrupted"
         done("sweep", "design.toml", "--out", "all", "--resume")
         assert_same("all", whole)
+
+    def test_help_tells_of_the_exit_code(self) -> None:
+        for command in ("sweep", "merge", "compare"):
+            assert "Exit code 1 if runs failed" in done(command, "--help").stdout
 
     def test_what_is_not_of_one_sweep_is_refused(self, parts: list[str]) -> None:
         Path("design.toml").write_text(DESIGN.replace("0.15]", "0.16]"))
