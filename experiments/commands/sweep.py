@@ -140,6 +140,7 @@ def folder_to_resume(design: Design, out: Path | None, part: Part) -> Path | Non
         If what stands there is no sweep.
     """
     from experiments.engine.plan import design_hash
+    from experiments.engine.sweep import said_of
     from experiments.folders import RESULTS
     from experiments.store.manifest import MANIFEST, read_manifest
 
@@ -149,6 +150,8 @@ def folder_to_resume(design: Design, out: Path | None, part: Part) -> Path | Non
             return None
         if not (out / MANIFEST).is_file() and not barely_begun(out):
             raise ResultsError(f"{out} cannot be resumed: it holds no sweep")
+        if said_of(out).get("read"):
+            raise ResultsError(f"{out} cannot be resumed: its runs were read from other folders")
         return out
     wanted = design_hash(design), part.listed
     known = sorted(RESULTS.glob(f"*/{MANIFEST}"), key=lambda path: path.stat().st_mtime, reverse=True)
