@@ -50,6 +50,7 @@ __all__ = [
     "diff",
     "explain",
     "fields",
+    "fields_inside",
     "list_scenarios",
     "load_scenario",
     "loads",
@@ -192,6 +193,17 @@ def explain(name: str) -> dict[str, Any]:
         If there is no such field, with the nearest spelling.
     """
     return scenario_text.explain(name, Scenario)
+
+
+def fields_inside(name: str) -> list[dict[str, Any]]:
+    """The rows of the fields in a table, by its dotted path; empty where the path is that of a field, or of nothing.
+
+    Raises
+    ------
+    ScenarioError
+        If the path is none, or names a link that there is not.
+    """
+    return scenario_text.inside(name, Scenario)
 
 
 def fields() -> list[dict[str, Any]]:

@@ -61,11 +61,12 @@ def explain(
 ) -> None:
     """Print what a field means, its unit, range, default and source; for a table, its fields."""
     from marketplace.scenario import explain as explain_field
-    from marketplace.scenario import fields
+    from marketplace.scenario import fields_inside
 
-    inside = [row for row in fields() if row["field"].startswith(f"{field}.")]
+    inside = fields_inside(field)
+    width = max(36, *(len(row["field"]) + 2 for row in inside), 0)
     for row in inside:
-        typer.echo(f"{row['field']:<36}{row['meaning']} [{row['unit']}]")
+        typer.echo(f"{row['field']:<{width}}{row['meaning']} [{row['unit']}]")
     if not inside:
         for key, value in explain_field(field).items():
             if value:

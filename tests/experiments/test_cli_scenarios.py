@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from support.command_line import marketplace
+from support.command_line import done, marketplace
 
 from experiments import files
 from experiments.errors import sentences
@@ -66,6 +66,15 @@ class TestScenarios:
         table = marketplace("scenarios", "explain", "search").stdout.splitlines()
         assert [line.split()[0] for line in table][:2] == ["search.candidates", "search.shown"]
         assert sentence("scenarios", "explain", "platform.comission").endswith('"platform.commission"?')
+
+    def test_explain_the_valve_of_a_link(self) -> None:
+        valve = 'flywheel.valves."unit_cost->price"'
+        said = done("scenarios", "explain", valve).stdout
+        assert said.splitlines()[0].startswith(f"{valve}.state ") and f"{valve}.push_from " in said
+        assert "state" in done("scenarios", "explain", "flywheel.valves.<link>").stdout
+        assert done("scenarios", "explain", f"{valve}.scale").stdout.startswith("field")
+        said = sentence("scenarios", "explain", 'flywheel.valves."unit_cost->prise"')
+        assert said.endswith('"unit_cost->prise" is not a link of the flywheel; did you mean "unit_cost->price"?')
 
     def test_diff(self) -> None:
         said = marketplace("diff", "amazon", "tiny").stdout.splitlines()
