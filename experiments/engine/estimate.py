@@ -39,6 +39,8 @@ class Estimate:
         What that was measured on.
     workers : int
         Processes.
+    start : float
+        Seconds until those processes have imported what a run needs.
     bytes, free : int
         Disk that the rest would take, and that is free.
     """
@@ -51,22 +53,28 @@ class Estimate:
     seconds: float
     timed_on: str
     workers: int
+    start: float
     bytes: int
     free: int
+
+    @property
+    def total(self) -> float:
+        """Seconds that the runs which are left would take."""
+        left = self.runs - self.done
+        return self.start + left * self.seconds / min(self.workers, left) if left > 0 else 0.0
 
     def lines(self) -> list[str]:
         """The estimate in words."""
         from experiments.progress import time_in_words
 
-        left = self.runs - self.done
         part = f", part {self.part.k} of {self.part.n}: {self.runs:,} runs" if self.part.n > 1 else ""
         whole = self.points * self.replications
         workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
         lines = [
             f"{self.points:,} points x {self.replications:,} replications = {whole:,} runs{part}",
             f"done:  {self.done:,} of {self.runs:,}",
-            f"time:  about {time_in_words(left * self.seconds / self.workers)} on {workers} "
-            f"({time_in_words(self.seconds)} a run, {self.timed_on})",
+            f"time:  about {time_in_words(self.total)} on {workers} "
+            f"({time_in_words(self.start)} to start, {time_in_words(self.seconds)} a run, {self.timed_on})",
             f"disk:  about {_size(self.bytes)} ({_size(self.free)} free)",
         ]
         if self.bytes > self.free:
@@ -98,8 +106,15 @@ def estimate(design: Design, part: Part, how: How, folder: Path | None, weekly: 
     standing = next(path for path in (folder or Path("results")).absolute().parents if path.exists())
     return Estimate(
         len(design.rows), design.replications, part, runs, done, seconds, timed_on, how.workers or cores(),
-        left * (RUN_BYTES + weeks * WEEK_BYTES), shutil.disk_usage(standing).free,
+        _start(design, how) if left else 0.0, left * (RUN_BYTES + weeks * WEEK_BYTES), shutil.disk_usage(standing).free,
     )  # fmt: skip
+
+
+def _start(design: Design, how: How) -> float:
+    """Seconds until a worker is ready, measured on one; workers of a cluster that stands are ready."""
+    from experiments.engine.pool import seconds_to_begin
+
+    return 0.0 if how.address is not None else seconds_to_begin(design.imports)
 
 
 def _finished(folder: Path) -> tuple[int, float]:

@@ -19,7 +19,7 @@ from support.worlds import SMALL
 from agents.policies import POLICIES
 from experiments import load_results
 from experiments.designs import load_design
-from experiments.engine import Done, Job, jobs, run_jobs, running, sweep
+from experiments.engine import Done, Job, jobs, pool, run_jobs, running, sweep
 from experiments.engine import plan as planning
 from marketplace import MarketplaceModel
 from marketplace.indicators import summary
@@ -427,6 +427,13 @@ class TestDryRun:
         assert "3 points x 2 replications = 6 runs, part 1 of 2: 3 runs" in said
         assert "0 of 3" in said and "on 2 workers" in said and "one run of the base world" in said and "disk" in said
         assert sorted(path.name for path in place.iterdir()) == ["design.toml", "small.toml"]
+
+    def test_the_start_of_the_workers_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pool, "seconds_to_begin", lambda imports: 600.0)
+        assert "time:  about 10 min" in done("sweep", "design.toml", "--dry-run", "--workers", "2").stdout
+
+    def test_the_start_of_a_worker_is_measured(self) -> None:
+        assert 0.1 < pool.seconds_to_begin([]) < 300.0
 
     def test_it_knows_what_is_done(self, whole: Path) -> None:
         shutil.copytree(whole, "out")
