@@ -197,6 +197,32 @@ class TestCommandLine:
         assert done.stdout.splitlines()[-1] == "[]"
         assert min(times) < 0.5
 
+    @pytest.mark.parametrize("module", ["typer", "pydantic"])
+    def test_ctrl_c_while_modules_are_imported(self, module: str) -> None:
+        code = f"""
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *more):
+        if name == {module!r}:
+            exec("os.kill(os.getpid(), signal.SIGINT)")
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["marketplace", "scenarios", "list"]
+from experiments.cli import main
+main()
+"""
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr) == (130, "marketplace: interrupted\n")
+
+    def test_ctrl_c_after_the_last_word_changes_nothing(self) -> None:
+        code = (
+            "import atexit, os, sys; atexit.register(lambda: os.kill(os.getpid(), 2))\n"
+            "sys.argv = ['marketplace', '--version']\nfrom experiments.cli import main\nmain()"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr) == (0, "")
+
     def test_a_closed_pipe_is_no_error(self) -> None:
         command = f"{sys.executable} -m experiments.cli scenarios show amazon | head -1"
         done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
