@@ -15,6 +15,7 @@ from experiments.errors import ResultsError
 if TYPE_CHECKING:
     from experiments.designs import Design
     from experiments.engine.sweep import How
+    from marketplace.scenario import Scenario
 
 RUN_BYTES = 900  # of a row of indicators in Parquet, measured
 WEEK_BYTES = 560  # of a week in Parquet, measured: most of its 80 columns hold noise, which does not compress
@@ -114,7 +115,18 @@ def _start(design: Design, how: How) -> float:
     """Seconds until a worker is ready, measured on one; workers of a cluster that stands are ready."""
     from experiments.engine.pool import seconds_to_begin
 
-    return 0.0 if how.address is not None else seconds_to_begin(design.imports)
+    first = _shortest(design.base.with_changes({"run.threads": 1, "run.record_orders": False}))
+    return 0.0 if how.address is not None else seconds_to_begin(design.imports, first)
+
+
+def _shortest(scenario: Scenario) -> Job:
+    """A run of a week, or the whole where a world cannot be so short: its valves, say, shut later."""
+    from marketplace.scenario_errors import ScenarioError
+
+    try:
+        return Job("", 0, 0, 0, scenario.with_changes({"run.weeks": 1}))
+    except ScenarioError:
+        return Job("", 0, 0, 0, scenario)
 
 
 def _finished(folder: Path) -> tuple[int, float]:
@@ -130,7 +142,7 @@ def _trial(design: Design) -> tuple[float, str]:
     from experiments.engine.one_run import carry_out_job
 
     scenario = design.base.with_changes({"run.threads": 1, "run.record_orders": False})
-    carry_out_job(Job("", 0, 0, 0, scenario.with_changes({"run.weeks": 1})))
+    carry_out_job(_shortest(scenario))
     end = time.monotonic() + LONGEST_TRIAL
     begun = time.perf_counter()
     weeks = 0

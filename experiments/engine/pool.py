@@ -89,8 +89,15 @@ def run_in_processes(
         pool.close()
 
 
-def seconds_to_begin(imports: Sequence[Path]) -> float:
-    """How long a worker takes from its start until it is ready for a run, measured on one that is then ended.
+def seconds_to_begin(imports: Sequence[Path], first: Job) -> float:
+    """How long a worker takes from its start until it has done a short first run, measured on one that is then ended.
+
+    Parameters
+    ----------
+    imports : sequence of Path
+        As of `experiments.engine.running.run_jobs`.
+    first : Job
+        A short run, because compiled rules are loaded as they are first used.
 
     Raises
     ------
@@ -101,6 +108,9 @@ def seconds_to_begin(imports: Sequence[Path]) -> float:
     worker = Worker(_with_hashes(imports), weekly=False)
     try:
         message = worker.pipe.recv()
+        if message[0] == "ready":
+            worker.give(first)
+            worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.wait()
         raise ResultsError(f"worker processes cannot begin: {_cause(worker)}") from None

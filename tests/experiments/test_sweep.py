@@ -430,11 +430,12 @@ class TestDryRun:
         assert sorted(path.name for path in place.iterdir()) == ["design.toml", "small.toml"]
 
     def test_the_start_of_the_workers_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pool, "seconds_to_begin", lambda imports: 600.0)
+        monkeypatch.setattr(pool, "seconds_to_begin", lambda imports, first: 600.0)
         assert "time:  about 10 min" in done("sweep", "design.toml", "--dry-run", "--workers", "2").stdout
 
     def test_the_start_of_a_worker_is_measured(self) -> None:
-        assert 0.1 < pool.seconds_to_begin([]) < 300.0
+        first = Job("", 0, 0, 0, load_scenario("small.toml", {"run.weeks": 3}))
+        assert 0.1 < pool.seconds_to_begin([], first) < 300.0
 
     def test_it_knows_what_is_done(self, whole: Path) -> None:
         shutil.copytree(whole, "out")
