@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from agents.policies.base import POLICIES, PlatformPolicy
 from agents.pricing.base import PRICING, SellerPricing
-from agents.registry import register
+from agents.registry import StrategyError, check_calls, register, unfinished
 
 Plugin: TypeAlias = type[PlatformPolicy] | type[SellerPricing]
 Registry: TypeAlias = dict[str, Any]
@@ -21,7 +21,7 @@ Registry: TypeAlias = dict[str, Any]
 REGISTRIES: tuple[Registry, ...] = (POLICIES, PRICING)
 
 
-class PluginError(ValueError):
+class PluginError(StrategyError):
     """A file that cannot be brought in; ``str()`` is one sentence."""
 
 
@@ -61,15 +61,38 @@ def _load(path: Path, name: str, code: CodeType) -> list[Plugin]:
     try:
         _execute(path, code, module)
         plugins = _new(before)
-        if not plugins:
-            wanted = "a class derived from PlatformPolicy or SellerPricing"
-            raise PluginError(f"{path} registers nothing: it needs {wanted}.")
+        _check(path, module, plugins)
     except BaseException:
         del sys.modules[name]
         _restore(before)
         raise
     vars(module)["__plugins__"] = plugins
     return list(plugins)
+
+
+def _check(path: Path, module: ModuleType, plugins: list[Plugin]) -> None:
+    """Refuse a file that brings nothing, and classes that a decorator has spoilt after they were registered."""
+    for cls in plugins:
+        try:
+            check_calls(cls, _kind(cls))
+        except StrategyError as error:
+            raise PluginError(f"{path}: {error}") from None
+    if plugins:
+        return
+    for cls in _unfinished(module):
+        raise PluginError(f"{path} registers nothing: {_kind(cls)} class {cls.__qualname__} lacks {unfinished(cls)}")
+    wanted = "a class derived from PlatformPolicy or SellerPricing"
+    raise PluginError(f"{path} registers nothing: it needs {wanted}.")
+
+
+def _unfinished(module: ModuleType) -> list[type]:
+    """Return the classes of a file that are derived from a base of ours, but still abstract."""
+    own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
+    return [one for one in own if issubclass(one, PlatformPolicy | SellerPricing)]
+
+
+def _kind(cls: type) -> str:
+    return "policy" if issubclass(cls, PlatformPolicy) else "pricing rule"
 
 
 def _read(path: Path) -> bytes:
@@ -97,6 +120,8 @@ def _execute(path: Path, code: CodeType, module: ModuleType) -> None:
         exec(code, vars(module))
     except (Exception, SystemExit) as error:
         line = _line_of(error, str(path))
+        if type(error) is StrategyError:  # it says what is wrong with a class
+            raise PluginError(f"{path}, line {line}: {error}") from None
         where = f"{path}, line {line}," if line else str(path)
         reason = " ".join(str(error).split()).rstrip(".")
         raise PluginError(f"{where} failed with {type(error).__name__}: {reason}.") from error
@@ -137,11 +162,9 @@ def _register_again(path: Path, plugins: list[Plugin]) -> list[Plugin]:
     before = _registries()
     try:
         for cls in plugins:
-            if issubclass(cls, PlatformPolicy):
-                register(POLICIES, cls, "policy")
-            else:
-                register(PRICING, cls, "pricing rule")
-    except ValueError as error:
+            registry: Registry = POLICIES if issubclass(cls, PlatformPolicy) else PRICING
+            register(registry, cls, _kind(cls))
+    except StrategyError as error:
         _restore(before)
         raise PluginError(f"{path}: {error}") from None
     return list(plugins)

@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from experiments.results import load_run
     from experiments.store.reading import load_results
 
-__all__ = ["load_results"]
+__all__ = ["load_results", "load_run"]
 
-_HOME = {"load_results": "experiments.store.reading"}
+_HOME = {"load_results": "experiments.store.reading", "load_run": "experiments.results"}
 
 
 def __getattr__(name: str) -> Any:

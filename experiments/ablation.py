@@ -151,13 +151,19 @@ def reason(failures: pd.DataFrame, imports: Sequence[Path]) -> str:
     if row["stage"] in ("worker", "time-limit"):
         return f"a worker process died: {row['message']}" if row["stage"] == "worker" else str(row["message"])
     if row["stage"] == "memory":
-        return f"there is not enough memory for this world: week {row['week']} failed"
-    where = f"week {row['week']}" if row["stage"] == "week" else f"stage {row['stage']}"
+        return f"there is not enough memory for this world: {_when(row)} failed"
+    where = _when(row)
     said = f"{row['exception']}: {row['message'].rstrip('.')}" if row["message"] else row["exception"]
     for path, line in reversed(re.findall(r'File "(.+?)", line (\d+)', row["traceback"])):
         if any(Path(path).resolve() == Path(own).expanduser().resolve() for own in imports):
             return f"{path}, line {line}, failed in {where} with {said}"
     return f"{where} failed with {said}"
+
+
+def _when(row: pd.Series) -> str:
+    if row["stage"] == "make" or not row["week"]:
+        return "the making of the world"
+    return f"week {row['week']}" if row["stage"] in ("week", "memory") else f"stage {row['stage']}"
 
 
 def _outcome(results: Results, first: Scenario, shown: Outcome, swept: Swept, imports: Sequence[Path]) -> Outcome:

@@ -9,6 +9,8 @@ import typer
 
 INTERRUPTED = 130
 REFUSED = 2
+INCOMPLETE = 1
+"""The work came to its end, and runs of it failed or are missing."""
 
 
 class ResultsError(ValueError):
@@ -36,10 +38,10 @@ def sentences() -> Iterator[None]:
         raise typer.Exit(REFUSED) from None
     except ValueError as error:
         # Late: `marketplace --help` must not wait for pydantic and NumPy.
-        from agents.plugins import PluginError
+        from agents.registry import StrategyError
         from marketplace.scenario_errors import ScenarioError
 
-        if not isinstance(error, ScenarioError | PluginError | ResultsError):
+        if not isinstance(error, ScenarioError | StrategyError | ResultsError):
             raise
         _say(str(error))
         raise typer.Exit(REFUSED) from None

@@ -255,8 +255,8 @@ def load_run(folder: str | Path, *, imports: bool = False) -> RunFolder:
     folder : str or Path
         As a command of this project wrote it.
     imports : bool
-        Whether to execute the files that the run brought by ``--import``, so that its policies are known. They
-        are somebody's code: the answer must be asked for.
+        Whether to execute the files that the run brought by ``--import``, so that its scenario can be lived through
+        again. They are somebody's code: the answer must be asked for. Reading needs none of it.
 
     Raises
     ------
@@ -274,7 +274,7 @@ def load_run(folder: str | Path, *, imports: bool = False) -> RunFolder:
         raise ResultsError(f"{folder / 'weekly.parquet'} is not the table that {MARK} speaks of")
     if imports:
         _load_imports(folder, provenance)
-    scenario = _read_scenario(folder, provenance)
+    scenario = _read_scenario(folder, provenance, trusting=not imports)
     optional = {name: _read_table(folder, name) for name in ("twin", "network", "orders")}
     return RunFolder(
         folder, scenario, provenance, weekly, read_json(folder / "summary.json"), **optional,
@@ -313,6 +313,9 @@ def _read_provenance(folder: Path) -> dict[str, Any]:
     for key, kind in needed.items():
         if not isinstance(provenance.get(key), kind):
             raise ResultsError(f"{folder / MARK} is damaged or foreign: {key} is missing or wrong")
+    for row in [*provenance["imports"], *provenance["inputs"]]:
+        if not isinstance(row, dict):
+            raise ResultsError(f"{folder / MARK} is damaged or foreign: {str(row)!r} is no file of this folder")
     return provenance
 
 
@@ -329,19 +332,22 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame | None:
         raise ResultsError(f"{path} is damaged: it is not a Parquet table") from None
 
 
-def _read_scenario(folder: Path, provenance: Mapping[str, Any]) -> Scenario:
+def _read_scenario(folder: Path, provenance: Mapping[str, Any], trusting: bool) -> Scenario:
+    """Read the scenario; if trusting, it may name what the imported files are said to define."""
+    from experiments.own_code import know_names
     from marketplace.scenario import ScenarioError, loads
 
     path = folder / "scenario.toml"
     try:
-        scenario = loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if trusting:
+            know_names(text, [folder / str(row.get("file")) for row in provenance["imports"]])
+        scenario = loads(text)
         return scenario.with_changes({row["field"]: str(kept_file(folder, row)) for row in provenance["inputs"]})
     except (OSError, UnicodeDecodeError) as error:
         raise ResultsError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     except ScenarioError as error:
-        brought = ", ".join(row["file"] for row in provenance["imports"])
-        hint = f" (the run brought {brought}; load_run(..., imports=True) executes it)" if brought else ""
-        raise ScenarioError(f"{path}: {error}{hint}") from None
+        raise ScenarioError(f"{path}: {error}") from None
 
 
 def _load_imports(folder: Path, provenance: Mapping[str, Any]) -> None:

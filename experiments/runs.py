@@ -140,7 +140,7 @@ def make_world(scenario: Scenario, shut: Sequence[str] = ()) -> MarketplaceModel
 
     try:
         model = MarketplaceModel(scenario)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise in_a_sentence(error, 0) from None
     for link in shut:
         model.flywheel[link].shut()
@@ -171,7 +171,7 @@ def live_through(
     while model.week < end and not asked():
         try:
             model.step()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # sys.exit() in a policy, too, must not cost the weeks before it
             failure = in_a_sentence(error, model.week)
             if model.week > 1:
                 return failure
@@ -221,16 +221,27 @@ def _add_twin(outcome: Outcome, end: int, stop: Stop, progress: Progress) -> Non
         outcome.status = "interrupted"
 
 
-def in_a_sentence(error: Exception, week: int) -> Exception:
-    """What the user can mend as a `ResultsError`; any other error as it is, because it is a mistake of ours."""
+def in_a_sentence(error: BaseException, week: int) -> Exception:
+    """What the user can mend as a `ResultsError`; any other error as it is, because it is a mistake of ours.
+
+    Parameters
+    ----------
+    error : BaseException
+        What ended the week, or the making of the world.
+    week : int
+        Week that failed; 0 where the world could not be made.
+    """
     where = _own_line_of(error)
+    when = f"week {week}" if week else "the making of the world"
     if isinstance(error, MemoryError):
-        return ResultsError(f"there is not enough memory for this world: week {week} failed")
-    if not where or isinstance(error, ResultsError):
-        return error
+        return ResultsError(f"there is not enough memory for this world: {when} failed")
+    if isinstance(error, ResultsError) or not (where or isinstance(error, SystemExit)):
+        return error  # type: ignore[return-value]  # only SystemExit is no Exception
     reason = " ".join(str(error).split()).rstrip(".")
     what = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-    return ResultsError(f"{where} failed in week {week} with {what}")
+    if not week:
+        return ResultsError(f"the world could not be made: {where or 'something'} failed with {what}")
+    return ResultsError(f"{where or 'something'} failed in week {week} with {what}")
 
 
 def _own_line_of(error: BaseException) -> str:

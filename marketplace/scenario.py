@@ -12,9 +12,11 @@ from pydantic import Field, ValidationError
 
 from marketplace import scenario_text
 from marketplace.scenario_checks import check
-from marketplace.scenario_errors import ScenarioError, naming, problems_of, raise_problems
+from marketplace.scenario_errors import ScenarioError, UnknownNameError, naming, problems_of, raise_problems
 from marketplace.scenario_files import (
     Layer,
+    import_options,
+    kept_imports,
     lay_over,
     list_scenarios,
     one_spelling_of_platforms,
@@ -48,6 +50,7 @@ __all__ = [
     "diff",
     "explain",
     "fields",
+    "fields_inside",
     "list_scenarios",
     "load_scenario",
     "loads",
@@ -194,6 +197,17 @@ def explain(name: str) -> dict[str, Any]:
     return scenario_text.explain(name, Scenario)
 
 
+def fields_inside(name: str) -> list[dict[str, Any]]:
+    """The rows of the fields in a table, by its dotted path; empty where the path is that of a field, or of nothing.
+
+    Raises
+    ------
+    ScenarioError
+        If the path is none, or names a link that there is not.
+    """
+    return scenario_text.inside(name, Scenario)
+
+
 def fields() -> list[dict[str, Any]]:
     """Every field as a row: ``field type unit range default meaning source``."""
     return scenario_text.rows(Scenario)
@@ -214,9 +228,18 @@ def _build(layers: Sequence[Layer]) -> Scenario:
     under: dict[str, Any] | None = None
     for tables, where in reversed(layers):
         with naming(where):
-            scenario = Scenario(**(lay_over(under, tables, Scenario) if under else tables))
+            try:
+                scenario = Scenario(**(lay_over(under, tables, Scenario) if under else tables))
+            except UnknownNameError as error:
+                raise UnknownNameError(f"{error}{_brought_beside(where)}") from None
         under = scenario.tables()
     return scenario
+
+
+def _brought_beside(where: str) -> str:
+    """What the run that left a scenario file in its results folder had brought by ``--import``, for the message."""
+    files = kept_imports(where)
+    return f" (the run that left this file had {import_options(files)})" if files else ""
 
 
 def _without_minus_zero(value: Any) -> Any:

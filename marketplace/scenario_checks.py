@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agents.policies import LEVERS, PLANNED, POLICIES
 from agents.pricing import PRICING
-from marketplace.scenario_errors import Problem, name_place, nearest, show, show_path
+from agents.registry import ELSEWHERE
+from marketplace.scenario_errors import Problem, UnknownNameError, name_place, nearest, show, show_path
 from marketplace.sections import LINKS, Valve
 
 Place = tuple[str | int, ...]
@@ -122,8 +124,8 @@ def _policies(scenario: Scenario) -> Iterator[Problem]:
         if platform.policy
     ]
     for place, name in named:
-        if name not in POLICIES:
-            yield _unknown_word(scenario, place, name, POLICIES)
+        if name not in POLICIES and ("policy", name) not in ELSEWHERE:
+            yield _unknown_strategy(_unknown_word(scenario, place, name, POLICIES))
 
 
 def _levers(scenario: Scenario) -> Iterator[Problem]:
@@ -137,15 +139,16 @@ def _levers(scenario: Scenario) -> Iterator[Problem]:
 def _pricing(scenario: Scenario) -> Iterator[Problem]:
     pricing, place = scenario.sellers.pricing, ("sellers", "pricing")
     if isinstance(pricing, str):
-        if pricing not in PRICING:
-            yield _unknown_word(scenario, place, pricing, PRICING)
+        if pricing not in PRICING and ("pricing rule", pricing) not in ELSEWHERE:
+            yield _unknown_strategy(_unknown_word(scenario, place, pricing, PRICING))
         return
     for name, share in pricing.items():
-        if name not in PRICING:
+        if name not in PRICING and ("pricing rule", name) not in ELSEWHERE:
             yield Problem(
                 (*place, name),
                 f"sellers.pricing: {show(name)} is not a pricing rule: it must be "
                 f"{_one_of(PRICING)}{nearest(name, PRICING)}",
+                UnknownNameError,
             )
         elif share < 0:
             yield Problem(
@@ -178,6 +181,10 @@ def _not_allowed(scenario: Scenario, place: Place, allowed: str) -> Problem:
 
 def _unknown_word(scenario: Scenario, place: Place, word: str, known: Collection[str]) -> Problem:
     return _not_allowed(scenario, place, f"it must be {_one_of(known)}{nearest(word, known)}")
+
+
+def _unknown_strategy(problem: Problem) -> Problem:
+    return replace(problem, error=UnknownNameError)
 
 
 def _one_of(known: Collection[str]) -> str:

@@ -25,21 +25,26 @@ class ScenarioError(ValueError):
         super().__init__(one_line(sentence))
 
 
+class UnknownNameError(ScenarioError):
+    """A scenario that names a policy or pricing rule that there is not, or that was not brought in."""
+
+
 @contextmanager
 def naming(where: str) -> Iterator[None]:
     """Put the name of a file before the sentence of an error that is raised inside."""
     try:
         yield
     except ScenarioError as error:
-        raise ScenarioError(f"{where}: {error}" if where else str(error)) from None
+        raise type(error)(f"{where}: {error}" if where else str(error)) from None
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: where it stands in the data, and the sentence that says it."""
+    """One mistake: where it stands in the data, the sentence that says it, and the error that it raises."""
 
     place: tuple[Any, ...]
     sentence: str
+    error: type[ScenarioError] = ScenarioError
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -119,7 +124,7 @@ def raise_problems(problems: Sequence[Problem], data: Mapping[str, Any]) -> None
         return
     first = min(problems, key=lambda problem: _position(problem.place, data))
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    raise ScenarioError(first.sentence + more)
+    raise first.error(first.sentence + more)
 
 
 def _place(loc: Sequence[Any], data: Any) -> tuple[Any, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,19 @@ def read_layers(name_or_path: str | Path) -> list[Layer]:
 def text_layers(text: str, name: str) -> list[Layer]:
     """As `read_layers` for a text; a base that is a path is relative to the working folder."""
     return _layers(text, name, "", None)
+
+
+def kept_imports(path: str | Path) -> list[Path]:
+    """Files of the user's own code that a results folder keeps beside its scenario file."""
+    try:
+        return sorted((Path(path).parent / "imports").glob("*.py")) if path and Path(path).is_file() else []
+    except (OSError, ValueError):  # a name too long, or with a null byte
+        return []
+
+
+def import_options(files: Iterable[Path]) -> str:
+    """The options that bring files in, as a shell takes them: ``--import out/imports/mine.py``."""
+    return " ".join(f"--import {shlex.quote(str(path))}" for path in files)
 
 
 def lay_over(under: Mapping[str, Any], own: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from marketplace.declarations import Declaration, declarations, field_at, inner_table
 from marketplace.scenario_errors import ScenarioError, name_place, nearest, show, show_path, split_path
+from marketplace.sections import LINKS
 from marketplace.toml import toml_key, toml_value
 
 _FREE_KEY = "<link>"
@@ -97,6 +98,28 @@ def explain(name: str, model: type[BaseModel]) -> dict[str, Any]:
     near = f"; did you mean {' or '.join(map(show, namesakes))}?" if namesakes else ""
     near = near or nearest(name, [*(path.partition(".")[0] for path in known), *known])
     raise ScenarioError(f"{show_path(keys)} is not a field of a scenario{near}")
+
+
+def inside(name: str, model: type[BaseModel]) -> list[dict[str, Any]]:
+    """The rows of the fields in a table, one of a link's valve included; empty where the path is that of a field.
+
+    Raises
+    ------
+    ScenarioError
+        If the path is none, or names a link that there is not.
+    """
+    keys = split_path(name)
+    if keys[0] == "platforms":
+        keys[:2] = ["platform"]
+    stem, known = ".".join(keys) + ".", rows(model)
+    free = ".".join([*keys[:2], _FREE_KEY]) + "."
+    if len(keys) == 3 and keys[2] != _FREE_KEY and any(row["field"].startswith(free) for row in known):
+        if keys[2] not in LINKS:
+            near = nearest(keys[2], LINKS) or f"; the links are {', '.join(LINKS)}"
+            raise ScenarioError(f"{show_path(keys)}: {show(keys[2])} is not a link of the flywheel{near}")
+        own = f"{keys[0]}.{keys[1]}.{toml_key(keys[2])}."
+        return [row | {"field": own + row["field"][len(free) :]} for row in known if row["field"].startswith(free)]
+    return [row for row in known if row["field"].startswith(stem)]
 
 
 def diff(a: Mapping[str, Any], b: Mapping[str, Any], model: type[BaseModel]) -> list[tuple[str, Any, Any]]:

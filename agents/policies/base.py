@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from agents.columns import nearest
 from agents.policies.levers import LEVERS, PLANNED
@@ -105,6 +105,10 @@ class Books:
     def budget(self) -> float:
         """Surplus that can be handed out this week, currency: zero where it is negative or undefined."""
         return self.surplus if self.surplus > 0.0 else 0.0
+
+    def __getattr__(self, name: str) -> NoReturn:
+        known = [one for one in dir(type(self)) if not one.startswith("_")]
+        raise AttributeError(f"books.{name} does not exist: {nearest(name, known)}")
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,13 @@ def ablate(
     from experiments.comparison.running import folder_to_resume, refuse_fewer_seeds
     from experiments.engine.sweep import How
     from experiments.folders import fresh_folder
+    from experiments.own_code import naming_imports
     from experiments.progress import progress_for
     from experiments.results import add_report, write_ablation
     from experiments.runs import Stop, compiled_already
 
-    world = read_scenario(scenario, changes or [], {"run.weeks": weeks, "run.seed": first}, imports or [])
+    with naming_imports(out if resume else None):
+        world = read_scenario(scenario, changes or [], {"run.weeks": weeks, "run.seed": first}, imports or [])
     if world.run.weeks <= world.flywheel.reference_week:
         raise ResultsError(f"no link would change anything: {too_short(world)}")
     world.with_changes({"run.seed": world.run.seed + seeds - 1})  # a last seed out of range is refused now

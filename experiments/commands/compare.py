@@ -98,8 +98,12 @@ def compare(
     force: Annotated[bool, FORCE] = False,
     quiet: Annotated[bool, QUIET] = False,
 ) -> None:  # fmt: skip
-    """Compare arms run by run under the same luck: by how much they differ, and whether that is certain."""
+    """Compare arms run by run under the same luck: by how much they differ, and whether that is certain.
+
+    Exit code 1 if runs failed (the others are compared), 130 if it was interrupted.
+    """
     from experiments.comparison.running import Goal
+    from experiments.own_code import naming_imports
 
     _check_numbers(level, method, half_width)
     shown = [name.strip() for name in indicators.split(",")] if indicators else None
@@ -115,7 +119,8 @@ def compare(
         return
     goal = Goal(max_seeds if half_width is not None else seeds or DEFAULT_SEEDS, half_width, indicator, level, method)
     common = {"run.weeks": weeks, "run.seed": first}
-    worlds = _worlds(things, policies or [], arms or [], changes or [], common, imports or [], baseline)
+    with naming_imports(out if resume else None):
+        worlds = _worlds(things, policies or [], arms or [], changes or [], common, imports or [], baseline)
     _check_goal(goal, worlds, seeds, shown)
     place, swept = _carry_out(worlds, goal, imports or [], out, resume, workers, time_limit, weekly, force, quiet)
     _conclude(_compare_store(place, worlds, asked), swept, goal, place, asked)
@@ -194,9 +199,7 @@ def _conclude(found: Comparison | ResultsError, swept: Swept, goal: Goal, place:
         if goal.half_width is not None and not asked.quiet and not swept.interrupted:
             typer.echo(_reached(found, goal, place))
     typer.echo(str(place) if asked.quiet else f"results: {place}")
-    conclude(swept)
-    if isinstance(found, ResultsError):
-        raise found
+    conclude(swept, found if isinstance(found, ResultsError) else None)
 
 
 def _reached(found: Comparison, goal: Goal, place: Path) -> str:

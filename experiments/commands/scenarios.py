@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from experiments.commands.run import IMPORT
+
 scenarios = typer.Typer(
     help="List, show, check and explain scenarios.",
     epilog="Example: marketplace scenarios explain platform.commission",
@@ -31,19 +33,22 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a shipped scenario, or a path.")],
 ) -> None:
     """Print a scenario with every field, ready to be saved and run."""
+    from experiments.own_code import know_kept_names
     from marketplace.scenario import load_scenario
 
+    know_kept_names(name)
     typer.echo(load_scenario(name).to_toml(), nl=False)
 
 
 @scenarios.command(epilog="Example: marketplace scenarios check my-world.toml")
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Path of a scenario file, or a shipped name.")],
+    imports: Annotated[list[Path] | None, IMPORT] = None,
 ) -> None:
     """Say whether a scenario can be run, and if not, why."""
-    from marketplace.scenario import load_scenario
+    from experiments.commands.run import read_scenario
 
-    scenario = load_scenario(file)
+    scenario = read_scenario(file, [], {}, imports or [])
     platforms = len(scenario.platforms)
     typer.echo(
         f'{file}: scenario "{scenario.name}" is fine: {scenario.customers.count:,} customers, '
@@ -57,11 +62,12 @@ def explain(
 ) -> None:
     """Print what a field means, its unit, range, default and source; for a table, its fields."""
     from marketplace.scenario import explain as explain_field
-    from marketplace.scenario import fields
+    from marketplace.scenario import fields_inside
 
-    inside = [row for row in fields() if row["field"].startswith(f"{field}.")]
+    inside = fields_inside(field)
+    width = max(36, *(len(row["field"]) + 2 for row in inside), 0)
     for row in inside:
-        typer.echo(f"{row['field']:<36}{row['meaning']} [{row['unit']}]")
+        typer.echo(f"{row['field']:<{width}}{row['meaning']} [{row['unit']}]")
     if not inside:
         for key, value in explain_field(field).items():
             if value:
@@ -85,9 +91,12 @@ def diff(
     b: Annotated[str, typer.Argument(metavar="B", help="The one to compare it with.")],
 ) -> None:
     """Print the fields in which two scenarios differ."""
+    from experiments.own_code import know_kept_names
     from marketplace.scenario import diff as differences
     from marketplace.scenario import load_scenario
 
+    for name in (a, b):
+        know_kept_names(name)
     rows = differences(load_scenario(a), load_scenario(b))
     if not rows:
         typer.echo("no difference")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.commands.again import resume_command
 from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WORKERS
-from experiments.errors import INTERRUPTED, ResultsError
+from experiments.errors import INCOMPLETE, INTERRUPTED, ResultsError
 
 if TYPE_CHECKING:
     from experiments.designs import Design
@@ -43,16 +44,21 @@ def sweep(
     force: Annotated[bool, FORCE] = False,
     quiet: Annotated[bool, QUIET] = False,
 ) -> None:
-    """Run a design: every point, every replicate, each run once, whatever happens in between."""
+    """Run a design: every point, every replicate, each run once, whatever happens in between.
+
+    Exit code 1 if runs failed (the others are kept), 130 if it was interrupted.
+    """
     from experiments.designs import load_design
     from experiments.engine.sweep import How, carry_out_sweep
+    from experiments.own_code import naming_imports
     from experiments.progress import progress_for
     from experiments.runs import Stop, compiled_already
     from marketplace.scenario import parse_assignment
 
     part = read_part(shard)
     check_engine(engine, address)
-    plan = load_design(design, [parse_assignment(text) for text in changes or []], imports=imports or [])
+    with naming_imports(out if resume else None):
+        plan = load_design(design, [parse_assignment(text) for text in changes or []], imports=imports or [])
     progress = progress_for(quiet)
     how = How(workers, time_limit, engine, address)
     folder = folder_to_resume(plan, out, part) if resume else None
@@ -134,6 +140,7 @@ def folder_to_resume(design: Design, out: Path | None, part: Part) -> Path | Non
         If what stands there is no sweep.
     """
     from experiments.engine.plan import design_hash
+    from experiments.engine.sweep import said_of
     from experiments.folders import RESULTS
     from experiments.store.manifest import MANIFEST, read_manifest
 
@@ -143,6 +150,8 @@ def folder_to_resume(design: Design, out: Path | None, part: Part) -> Path | Non
             return None
         if not (out / MANIFEST).is_file() and not barely_begun(out):
             raise ResultsError(f"{out} cannot be resumed: it holds no sweep")
+        if said_of(out).get("read"):
+            raise ResultsError(f"{out} cannot be resumed: its runs were read from other folders")
         return out
     wanted = design_hash(design), part.listed
     known = sorted(RESULTS.glob(f"*/{MANIFEST}"), key=lambda path: path.stat().st_mtime, reverse=True)
@@ -171,27 +180,39 @@ def say_estimate(design: Design, part: Part, how: How, folder: Path | None, week
         typer.echo(line)
 
 
-def conclude(swept: Swept) -> None:
-    """End the command as the sweep ended.
+def conclude(swept: Swept, reason: ResultsError | None = None) -> None:
+    """End the command as the sweep ended, and say what goes on with it.
+
+    Parameters
+    ----------
+    swept : Swept
+        What it has come to.
+    reason : ResultsError or None
+        Why its runs cannot be told of, where they cannot.
 
     Raises
     ------
     typer.Exit
-        Code 130 after an interruption.
+        Code 130 after an interruption, 1 where runs failed.
     ResultsError
-        If not one run came to its end.
+        The reason, where all runs are there.
     """
     done = f"{swept.folder} holds {swept.complete:,} of {swept.planned:,} runs"
+    again = resume_command(swept.folder)
     for (stage, exception, message), count in swept.reasons.most_common(SHOWN):
         runs = "run" if count == 1 else "runs"
         typer.echo(f"marketplace: {count:,} {runs} failed at stage {stage}: {exception}: {message}", err=True)
     if swept.interrupted:
-        typer.echo(f"marketplace: interrupted; {done}; --resume runs the rest", err=True)
-        raise typer.Exit(INTERRUPTED)
-    if swept.failed and not swept.complete:
-        raise ResultsError(f"every run failed; {done}")
-    if swept.failed:
-        typer.echo(f"marketplace: {done}, {swept.failed:,} failed; --resume runs those again", err=True)
+        typer.echo(f"marketplace: interrupted; {done}; `{again}` runs the rest", err=True)
+    elif swept.failed:
+        what = f"{swept.failed:,} failed" if swept.complete else "every run failed"
+        typer.echo(f"marketplace: {done}, {what}; `{again}` runs them again", err=True)
+    elif reason is not None:
+        raise reason
+    if reason is not None:
+        typer.echo(f"marketplace: {reason}", err=True)
+    if swept.interrupted or swept.failed:
+        raise typer.Exit(INTERRUPTED if swept.interrupted else INCOMPLETE)
 
 
 def merge(
@@ -201,7 +222,10 @@ def merge(
     force: Annotated[bool, FORCE] = False,
     quiet: Annotated[bool, QUIET] = False,
 ) -> None:
-    """Join the parts of a design that were run with --shard K/N in one folder."""
+    """Join the parts of a design that were run with --shard K/N in one folder.
+
+    Exit code 1 if runs failed or are in no part.
+    """
     from experiments.folders import whole_folder
     from experiments.store import merging
 
@@ -216,6 +240,8 @@ def merge(
     if not quiet:
         typer.echo(f"{merged.complete:,} of {merged.planned:,} runs complete, {merged.failed:,} failed")
     typer.echo(str(out) if quiet else f"results: {out}")
+    if merged.failed or merged.missing:
+        raise typer.Exit(INCOMPLETE)
 
 
 def told_of(merged: Merged, out: Path) -> list[str]:
@@ -230,4 +256,7 @@ def told_of(merged: Merged, out: Path) -> list[str]:
             f"{len(merged.missing):,} of {merged.planned:,} runs are missing: {some}{more}; "
             f"`marketplace sweep DESIGN.toml --resume --out {out}` runs them"
         )
+    if merged.failed:
+        again = f"`marketplace sweep DESIGN.toml --resume --out {out}` runs them again"
+        sentences.append(f"{merged.failed:,} of {merged.planned:,} runs failed; {again}")
     return sentences

@@ -13,6 +13,9 @@ from experiments.folders import MARK
 if TYPE_CHECKING:
     import pandas as pd
 
+    from experiments.results import RunFolder
+    from experiments.store.reading import Results
+
 MOST_ARMS = 12  # of a sweep: with more, a table says nothing at a glance
 
 
@@ -30,17 +33,34 @@ class Arms:
         Length of every run.
     notes : list of str
         What a reader must know.
+    parts : list of Part
+        The folders that the arms come from.
     """
 
     summary: pd.DataFrame
     labels: list[str]
     weeks: int
     notes: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
 
 @dataclass
-class _Part:
-    """What one folder, or several runs of one scenario, hold."""
+class Part:
+    """What one folder, or several runs of one scenario, hold.
+
+    Attributes
+    ----------
+    where : str
+        The folder, or the label of the runs' scenario.
+    summary, labels, weeks, notes
+        As of `Arms`.
+    sources : str
+        What the runs were made with.
+    runs : list of RunFolder
+        The runs of one arm; empty for a sweep.
+    results : Results or None
+        The sweep; its points are the arms, in the order of ``labels``.
+    """
 
     where: str
     summary: pd.DataFrame
@@ -48,6 +68,8 @@ class _Part:
     weeks: int
     sources: str
     notes: list[str] = field(default_factory=list)
+    runs: list[RunFolder] = field(default_factory=list)
+    results: Results | None = None
 
 
 def read_arms(folders: Sequence[Path]) -> Arms:
@@ -83,7 +105,7 @@ def read_arms(folders: Sequence[Path]) -> Arms:
         where = ", ".join(part.where for part in parts)
         notes.append(f"made with different sources or versions ({where}): a difference may be theirs")
     summary = pd.concat([part.summary for part in parts], ignore_index=True)
-    return Arms(summary, [label for part in parts for label in part.labels], parts[0].weeks, notes)
+    return Arms(summary, [label for part in parts for label in part.labels], parts[0].weeks, notes, parts)
 
 
 def _refuse_one_arm(folders: Sequence[Path], parts: Sequence[_Part]) -> None:
@@ -106,7 +128,7 @@ def _kind(folder: Path) -> str:
 # -- runs --------------------------------------------------------------------------------------------------------
 
 
-def _run_parts(folders: Sequence[Path]) -> list[_Part]:
+def _run_parts(folders: Sequence[Path]) -> list[Part]:
     """Runs by scenario, whatever their seed."""
     import pandas as pd
 
@@ -114,10 +136,11 @@ def _run_parts(folders: Sequence[Path]) -> list[_Part]:
     from experiments.comparison.arms import identity, labels_of
     from experiments.results import load_run
 
-    groups: dict[str, list[Any]] = {}
+    groups: dict[tuple[str, str], list[Any]] = {}
     for folder in folders:
         run = load_run(folder)
-        groups.setdefault(identity(run.scenario), []).append(run)
+        own_code = str([row.get("sha256") for row in run.provenance["imports"]])
+        groups.setdefault((identity(run.scenario), own_code), []).append(run)
     labels = labels_of([group[0].scenario for group in groups.values()])
     parts = []
     for label, group in zip(labels, groups.values(), strict=True):
@@ -135,7 +158,8 @@ def _run_parts(folders: Sequence[Path]) -> list[_Part]:
         sources = sorted({_made_with(run.provenance) for run in group})
         if len(sources) > 1:
             notes.append(f"{label}: its runs were made with different sources or versions")
-        parts.append(_Part(label, pd.DataFrame(rows), [label], group[0].scenario.run.weeks, " ".join(sources), notes))
+        weeks = group[0].scenario.run.weeks
+        parts.append(Part(label, pd.DataFrame(rows), [label], weeks, " ".join(sources), notes, runs=group))
     return parts
 
 
@@ -147,7 +171,7 @@ def _made_with(provenance: dict[str, Any]) -> str:
 # -- sweeps, comparisons and ablations ---------------------------------------------------------------------------
 
 
-def _sweep_part(folder: Path) -> _Part:
+def _sweep_part(folder: Path) -> Part:
     from experiments.store.reading import load_results
 
     results = load_results(folder)
@@ -169,7 +193,8 @@ def _sweep_part(folder: Path) -> _Part:
     if len(summary) < planned:
         notes.append(f"{folder}: {planned - len(summary)} of {planned} runs are still to be done")
     said = results.provenance
-    return _Part(str(folder), summary, names, int(said["weeks"]), results.manifest.sources, notes)
+    sources = results.manifest.sources
+    return Part(str(folder), summary, names, int(said["weeks"]), sources, notes, results=results)
 
 
 def _point_label(row: dict[Any, Any]) -> str:
@@ -189,7 +214,7 @@ def _short_path(path: str) -> str:
     return last if sum(str(field["field"]).rpartition(".")[2] == last for field in fields()) == 1 else path
 
 
-def _tell_apart(parts: Sequence[_Part]) -> None:
+def _tell_apart(parts: Sequence[Part]) -> None:
     """Put the folder before labels that several folders have."""
     seen = [label for part in parts for label in part.labels]
     for part in parts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.folders import MARK
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from experiments.comparison.reading import Arms
 
 COMPARISON = "comparison.json"
-RUNS = "runs.parquet"
 
 
 def write_comparison(found: Comparison, folder: Path) -> None:
@@ -31,7 +30,7 @@ def write_comparison(found: Comparison, folder: Path) -> None:
 
 
 def write_read_comparison(found: Comparison, arms: Arms, sources: Sequence[Path], out: Path, force: bool) -> Path:
-    """Write the comparison of result folders as a folder of its own: the runs' summaries and what they say.
+    """Write the comparison of result folders as a folder of its own: the runs, as of a sweep, and what they say.
 
     Parameters
     ----------
@@ -51,18 +50,29 @@ def write_read_comparison(found: Comparison, arms: Arms, sources: Sequence[Path]
     OSError
         If something stands there, or the folder cannot be written.
     """
+    from experiments.comparison.gathering import gather
     from experiments.files import write_json
     from experiments.folders import whole_folder
-    from experiments.provenance import SCHEMA, git_state, machine, sha256, versions
+    from experiments.provenance import SCHEMA, git_state, machine, versions
 
     with whole_folder(out, force=force) as place:
-        arms.summary.to_parquet(place.aside / RUNS, index=False)
+        gathered = gather(arms, place.aside)
         write_comparison(found, place.aside)
-        read = [{"folder": str(path.resolve()), "provenance_sha256": sha256(path / MARK)} for path in sources]
+        read = [_read_from(path) for path in sources]
         said = {
             "schema": SCHEMA, "kind": "comparison", "status": "complete", "read": read, "arms": list(found.arms),
             "weeks": arms.weeks, "written": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(),
             "git": git_state(), "machine": machine(), "imports": [], "inputs": [],
         }  # fmt: skip
-        write_json(place.aside / MARK, said)
+        write_json(place.aside / MARK, said | gathered)
     return place.path
+
+
+def _read_from(folder: Path) -> dict[str, Any]:
+    """What is told of a folder that runs were read from: the rest is in its own provenance."""
+    from experiments.files import read_json
+    from experiments.provenance import sha256
+
+    said = read_json(folder / MARK)
+    told = {key: said.get(key) for key in ("kind", "scenario", "seed", "versions", "git", "imports")}
+    return {"folder": str(folder.resolve()), "provenance_sha256": sha256(folder / MARK), **told}

@@ -26,10 +26,10 @@ def naming(where: str) -> Iterator[None]:
     DesignError
         For every mistake of a design, its scenario, or a file that it brings in.
     """
-    from agents.plugins import PluginError
+    from agents.registry import StrategyError
     from marketplace.scenario_errors import ScenarioError
 
     try:
         yield
-    except (DesignError, ScenarioError, PluginError) as error:
+    except (DesignError, ScenarioError, StrategyError) as error:
         raise DesignError(f"{where}: {error}" if where else str(error)) from None

@@ -15,6 +15,7 @@ from experiments.errors import ResultsError
 if TYPE_CHECKING:
     from experiments.designs import Design
     from experiments.engine.sweep import How
+    from marketplace.scenario import Scenario
 
 RUN_BYTES = 900  # of a row of indicators in Parquet, measured
 WEEK_BYTES = 560  # of a week in Parquet, measured: most of its 80 columns hold noise, which does not compress
@@ -39,6 +40,8 @@ class Estimate:
         What that was measured on.
     workers : int
         Processes.
+    start : float
+        Seconds until those processes have imported what a run needs.
     bytes, free : int
         Disk that the rest would take, and that is free.
     """
@@ -51,14 +54,20 @@ class Estimate:
     seconds: float
     timed_on: str
     workers: int
+    start: float
     bytes: int
     free: int
+
+    @property
+    def total(self) -> float:
+        """Seconds that the runs which are left would take."""
+        left = self.runs - self.done
+        return self.start + left * self.seconds / min(self.workers, left) if left > 0 else 0.0
 
     def lines(self) -> list[str]:
         """The estimate in words."""
         from experiments.progress import time_in_words
 
-        left = self.runs - self.done
         part = f", part {self.part.k} of {self.part.n}: {self.runs:,} runs" if self.part.n > 1 else ""
         whole = self.points * self.replications
         workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
@@ -67,8 +76,8 @@ class Estimate:
             f"{'replication' if self.replications == 1 else 'replications'} = {whole:,} "
             f"{'run' if whole == 1 else 'runs'}{part}",
             f"done:  {self.done:,} of {self.runs:,}",
-            f"time:  about {time_in_words(left * self.seconds / self.workers)} on {workers} "
-            f"({time_in_words(self.seconds)} a run, {self.timed_on})",
+            f"time:  about {time_in_words(self.total)} on {workers} "
+            f"({time_in_words(self.start)} to start, {time_in_words(self.seconds)} a run, {self.timed_on})",
             f"disk:  about {_size(self.bytes)} ({_size(self.free)} free)",
         ]
         if self.bytes > self.free:
@@ -100,8 +109,26 @@ def estimate(design: Design, part: Part, how: How, folder: Path | None, weekly: 
     standing = next(path for path in (folder or Path("results")).absolute().parents if path.exists())
     return Estimate(
         len(design.rows), design.replications, part, runs, done, seconds, timed_on, how.workers or cores(),
-        left * (RUN_BYTES + weeks * WEEK_BYTES), shutil.disk_usage(standing).free,
+        _start(design, how) if left else 0.0, left * (RUN_BYTES + weeks * WEEK_BYTES), shutil.disk_usage(standing).free,
     )  # fmt: skip
+
+
+def _start(design: Design, how: How) -> float:
+    """Seconds until a worker is ready, measured on one; workers of a cluster that stands are ready."""
+    from experiments.engine.pool import seconds_to_begin
+
+    first = _shortest(design.base.with_changes({"run.threads": 1, "run.record_orders": False}))
+    return 0.0 if how.address is not None else seconds_to_begin(design.imports, first)
+
+
+def _shortest(scenario: Scenario) -> Job:
+    """A run of a week, or the whole where a world cannot be so short: its valves, say, shut later."""
+    from marketplace.scenario_errors import ScenarioError
+
+    try:
+        return Job("", 0, 0, 0, scenario.with_changes({"run.weeks": 1}))
+    except ScenarioError:
+        return Job("", 0, 0, 0, scenario)
 
 
 def _finished(folder: Path) -> tuple[int, float]:
@@ -117,7 +144,7 @@ def _trial(design: Design) -> tuple[float, str]:
     from experiments.engine.one_run import carry_out_job
 
     scenario = design.base.with_changes({"run.threads": 1, "run.record_orders": False})
-    carry_out_job(Job("", 0, 0, 0, scenario.with_changes({"run.weeks": 1})))
+    carry_out_job(_shortest(scenario))
     end = time.monotonic() + LONGEST_TRIAL
     begun = time.perf_counter()
     weeks = 0

@@ -89,6 +89,43 @@ def run_in_processes(
         pool.close()
 
 
+def seconds_to_begin(imports: Sequence[Path], first: Job) -> float:
+    """How long a worker takes from its start until it has done a short first run, measured on one that is then ended.
+
+    Parameters
+    ----------
+    imports : sequence of Path
+        As of `experiments.engine.running.run_jobs`.
+    first : Job
+        A short run, because compiled rules are loaded as they are first used.
+
+    Raises
+    ------
+    ResultsError
+        If it cannot begin.
+    """
+    begun = time.monotonic()
+    worker = Worker(_with_hashes(imports), weekly=False)
+    try:
+        message = worker.pipe.recv()
+        if message[0] == "ready":
+            worker.give(first)
+            worker.pipe.recv()
+    except (EOFError, OSError):
+        worker.process.wait()
+        raise ResultsError(f"worker processes cannot begin: {_cause(worker)}") from None
+    finally:
+        worker.kill()
+    if message[0] != "ready":
+        raise ResultsError(f"a worker process cannot begin: {message[1]}")
+    return time.monotonic() - begun
+
+
+def _with_hashes(imports: Sequence[Path]) -> list[tuple[Path, str]]:
+    paths = [Path(path).expanduser().resolve() for path in imports]
+    return [(path, sha256(path)) for path in paths]
+
+
 class Pool:
     """Workers, the jobs waiting for one, and how often each has lost its worker.
 
@@ -106,8 +143,7 @@ class Pool:
         self, jobs: Iterator[Job], size: int, imports: Sequence[Path], weekly: bool, time_limit: float | None
     ) -> None:
         self.jobs, self.size, self.weekly, self.time_limit = jobs, size, weekly, time_limit
-        paths = [Path(path).expanduser().resolve() for path in imports]
-        self.imports = [(path, sha256(path)) for path in paths]
+        self.imports = _with_hashes(imports)
         self.workers: list[Worker] = []
         self.again: deque[Job] = deque()  # lost with their workers
         self.deaths: Counter[str] = Counter()

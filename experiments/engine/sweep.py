@@ -176,12 +176,15 @@ def _take_up(
     store: Store, design: Design, wanted: Manifest, part: Part, progress: Progress
 ) -> set[tuple[int, int]]:
     """Put a folder in order and return the points and replicates that need not be run again."""
-    from experiments.store.checking import finished_runs, set_aside_damaged
+    from experiments.store.checking import finished_runs, points_are_sound, set_aside_damaged
+    from experiments.store.reading import POINTS
     from experiments.store.tables import FAILURES, KINDS
 
-    for name in set_aside_damaged(store):
-        what = f"it is set aside as {name}.corrupt, and its runs are run again"
-        progress.say(f"{store.folder / name} was damaged: {what}")
+    for sentence in set_aside_damaged(store):
+        progress.say(sentence)
+    if not points_are_sound(store.folder):  # without them no table can be read
+        write_points(store.folder, design)
+        progress.say(f"{store.folder / POINTS} was missing or damaged: it is made again from the design")
     store.forget([FAILURES])
     store.tidy()
     wanted.weekly = wanted.weekly or store.manifest.weekly
@@ -229,21 +232,28 @@ def _say_versions(folder: Path, progress: Progress) -> None:
 
 def write_sweep_files(folder: Path, design: Design, manifest: Manifest, kind: str, extra: dict[str, Any]) -> None:
     """Write everything but the shards; the manifest, which makes a folder a sweep's, comes last."""
-    import pyarrow.parquet as pq
-
     from experiments.files import write_whole
-    from experiments.store.reading import DESIGN, POINTS
-    from experiments.store.shards import put_in_place
-    from experiments.store.tables import points_table
+    from experiments.store.reading import DESIGN
 
     copies = _keep_files(folder, design)
     write_whole(folder / DESIGN, design.text, overwrite=True)
     write_whole(folder / "scenario.toml", design.base.to_toml(), overwrite=True)
+    write_points(folder, design)
+    write_json(folder / MARK, sweep_provenance(folder, design, manifest, kind, copies) | extra)
+    manifest.write(folder)
+
+
+def write_points(folder: Path, design: Design) -> None:
+    """Write the table of the design's points, whole or not at all."""
+    import pyarrow.parquet as pq
+
+    from experiments.store.reading import POINTS
+    from experiments.store.shards import put_in_place
+    from experiments.store.tables import points_table
+
     aside = folder / ".aside-points"
     pq.write_table(points_table(design.points), aside)
     put_in_place(aside, folder / POINTS)
-    write_json(folder / MARK, sweep_provenance(folder, design, manifest, kind, copies) | extra)
-    manifest.write(folder)
 
 
 def _keep_files(folder: Path, design: Design) -> dict[str, Any]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from experiments.store.reading import POINTS
 from experiments.store.shards import hash_of_file
 from experiments.store.tables import RUNS, WEEKLY
 from experiments.store.views import make_views
@@ -33,19 +37,31 @@ class Finished:
 
 
 def set_aside_damaged(store: Store) -> list[str]:
-    """Rename every shard that is not what the manifest says, and list it no more; return their names."""
-    damaged = []
+    """Rename every shard that is not what the manifest says, and list it no more; return what became of each."""
+    damaged, said = [], []
     for shard in list(store.manifest.shards):
         path = store.folder / shard.file
         if path.is_file() and path.stat().st_size == shard.bytes and hash_of_file(path) == shard.sha256:
             continue
+        damaged.append(shard)
         if path.exists():
             os.replace(path, path.with_name(f"{path.name}.corrupt"))
-        damaged.append(shard)
+            said.append(f"{path} was damaged: it is set aside as {shard.file}.corrupt, and its runs are run again")
+        else:
+            said.append(f"{path} is missing: its runs are run again")
     if damaged:
         store.manifest.shards = [shard for shard in store.manifest.shards if shard not in damaged]
         store.manifest.write(store.folder)
-    return [shard.file for shard in damaged]
+    return said
+
+
+def points_are_sound(folder: Path) -> bool:
+    """Whether the table of points can be read; a folder that lost it can still be resumed, because a design has it."""
+    try:
+        pq.read_metadata(folder / POINTS)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def finished_runs(store: Store, weekly: bool) -> Finished:

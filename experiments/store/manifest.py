@@ -76,8 +76,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        what = "there is no such folder" if not folder.is_dir() else f"this is no sweep, because it holds no {MANIFEST}"
-        raise ResultsError(f"{folder}: {what}")
+        raise ResultsError(f"{folder}: {_what_it_is(folder)}")
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         schema = value["schema"]
@@ -90,3 +89,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise ResultsError(f"{path} is damaged or foreign: it is not the manifest of a sweep") from None
+
+
+def _what_it_is(folder: Path) -> str:
+    """Why a folder without a manifest cannot be read as a sweep."""
+    if not folder.is_dir():
+        return "this is a file, not a results folder" if folder.exists() else "there is no such folder"
+    if (folder / "weekly.parquet").is_file():
+        return "this is the folder of one run, not of a sweep: experiments.load_run reads it"
+    return f"this is no sweep, because it holds no {MANIFEST}"

@@ -55,6 +55,7 @@ class Results:
         ResultsError
             If the sweep kept no weeks.
         """
+        self._refuse_without_weeks()
         return self.query("SELECT * FROM weekly ORDER BY point, replicate, week")
 
     @cached_property
@@ -74,8 +75,18 @@ class Results:
 
     @cached_property
     def design(self) -> str:
-        """The design file, as it was read."""
-        return (self.path / DESIGN).read_text(encoding="utf-8")
+        """The design file, as it was read.
+
+        Raises
+        ------
+        ResultsError
+            If there is none, because the runs were read from other folders.
+        """
+        try:
+            return (self.path / DESIGN).read_text(encoding="utf-8")
+        except OSError as error:
+            why = "its runs were read from other folders" if self.provenance.get("read") else error.strerror
+            raise ResultsError(f"{self.path / DESIGN} cannot be read: {why}") from None
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Answer a question in SQL over the views ``summary``, ``weekly``, ``failures`` and ``points``.
@@ -107,9 +118,16 @@ class Results:
                     raise
                 return self._answer(sql, parameters)
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
-            raise ResultsError(f"{self.path}: a shard cannot be read: {_first_line(error)}") from None
+            raise ResultsError(f"{self.path}: a table in it cannot be read: {_first_line(error)}") from None
         except duckdb.Error as error:
             raise ResultsError(f"{self.path}: this question cannot be answered: {_first_line(error)}") from None
+
+    def _refuse_without_weeks(self) -> None:
+        if self.manifest.weekly:
+            return
+        others = self.provenance.get("without_weeks")
+        why = f"those of {', '.join(others)} were not kept" if others else "sweep with --weekly"
+        raise ResultsError(f"{self.path} keeps no weeks: {why}")
 
     def _answer(self, sql: str, parameters: Sequence[Any]) -> pd.DataFrame:
         with self.connect() as connection:
@@ -153,8 +171,7 @@ class Results:
 
         if not 0.0 < level < 1.0:
             raise ResultsError(f"level = {level} is not allowed: it must be a number above 0 and below 1")
-        if not self.manifest.weekly:
-            raise ResultsError(f"{self.path} keeps no weeks: sweep with --weekly")
+        self._refuse_without_weeks()
         with self.connect() as connection:
             connection.execute("SET threads = 1")  # sums then have one order, and the last bit is always the same
             columns = [row[0] for row in connection.execute("DESCRIBE weekly").fetchall()]
@@ -168,7 +185,7 @@ def load_results(folder: str | Path) -> Results:
     Parameters
     ----------
     folder : str or Path
-        As ``marketplace sweep``, ``marketplace merge`` or a comparison wrote it. One that is being written is read
+        As ``marketplace sweep``, ``merge``, ``ablate`` or ``compare`` wrote it. One that is being written is read
         as far as it has got.
 
     Raises
@@ -185,6 +202,9 @@ def load_results(folder: str | Path) -> Results:
         if not file.is_file() or file.stat().st_size != shard.bytes:
             what = "is missing" if not file.is_file() else "is not the file that the manifest speaks of"
             raise ResultsError(f"{file} {what}; `marketplace sweep --resume` runs again what it held")
+    if not (path / POINTS).is_file():
+        again = "`marketplace sweep --resume` makes it again from the design"
+        raise ResultsError(f"{path / POINTS} is missing; {again}")
     return Results(path, manifest, read_json(path / MARK))
 
 

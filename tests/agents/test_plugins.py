@@ -15,6 +15,7 @@ import pytest
 from agents.plugins import PluginError, load_policy_file
 from agents.policies import POLICIES, Decision, PlatformPolicy, Reinvest
 from agents.pricing import PRICING, SellerPricing
+from agents.registry import StrategyError
 
 POLICY = """
 from agents.policies import Decision, PlatformPolicy
@@ -117,6 +118,32 @@ def _root() -> Path:
         (POLICY.replace('name = "thrift"', ""), "policy class Thrift in "),
         (POLICY + POLICY.replace("Thrift", "Second"), "policy class Second in "),
         (POLICY.replace('"thrift"', "5"), "has no name of its own"),
+        (
+            POLICY.replace("decide(self, books)", "decide(self)"),
+            "mine.py has def decide(self), which should be def decide(self, books).",
+        ),
+        (
+            POLICY + "    def __init__(self): pass\n",
+            "mine.py has def __init__(self), which should be def __init__(self, settings).",
+        ),
+        (POLICY + "    decide = 5\n", "mine.py has decide = 5, which should be def decide(self, books)."),
+        (
+            RULE.replace("prices(self, view)", "prices(self, view, week)"),
+            "mine.py has def prices(self, view, week), which should be def prices(self, view).",
+        ),
+        (
+            "from dataclasses import dataclass\n"
+            + POLICY.replace("class", "@dataclass\nclass").replace("    def", "    a: int\n    b: int\n    def"),
+            "has def __init__(self, a, b), which should be def __init__(self, settings).",
+        ),
+        (
+            POLICY.replace("decide", "decde"),
+            "registers nothing: policy class Thrift lacks decide(self, books); is decde meant for it?",
+        ),
+        (
+            RULE.replace("prices", "ask"),
+            "registers nothing: pricing rule class Twice lacks prices(self, view).",
+        ),
     ],
 )
 def test_refuses_in_one_sentence_and_leaves_no_trace(write, text: str, sentence: str) -> None:  # type: ignore[no-untyped-def]
@@ -126,9 +153,38 @@ def test_refuses_in_one_sentence_and_leaves_no_trace(write, text: str, sentence:
     message = str(refusal.value)
     assert sentence in message
     assert "\n" not in message
-    assert message.endswith(".")
+    assert message.endswith((".", "?"))
     assert before[:2] == (POLICIES, PRICING)
     assert not [name for name in set(sys.modules) - before[2] if name.startswith("_import_")]
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "def decide(self, books, *more, **named): pass",
+        "def decide(self, what): pass",
+        "def decide(*all): pass",
+        "@staticmethod\n    def decide(books): pass",
+        "@classmethod\n    def decide(cls, books): pass",
+        "decide = lambda self, books, spare=3: None",
+    ],
+)
+def test_any_method_that_can_be_called_will_do(write, method: str) -> None:  # type: ignore[no-untyped-def]
+    head = "from agents.policies import PlatformPolicy\nclass Free(PlatformPolicy):\n    name = 'free'\n    "
+    (cls,) = load_policy_file(write(head + method + "\n"))
+    assert POLICIES["free"] is cls
+
+
+def test_a_class_of_a_notebook_is_refused_as_it_is_defined() -> None:
+    with pytest.raises(StrategyError, match=r"has def decide\(self\), which should be def decide\(self, books\)\.$"):
+
+        class Mine(PlatformPolicy):
+            name = "mine-alone"
+
+            def decide(self) -> Decision:  # type: ignore[override]
+                return Decision()
+
+    assert "mine-alone" not in POLICIES
 
 
 def test_refuses_a_file_that_cannot_be_read(tmp_path: Path) -> None:

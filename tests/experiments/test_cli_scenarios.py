@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from support.command_line import marketplace
+from support.command_line import done, marketplace
 
 from experiments import files
 from experiments.errors import sentences
@@ -66,6 +66,15 @@ class TestScenarios:
         table = marketplace("scenarios", "explain", "search").stdout.splitlines()
         assert [line.split()[0] for line in table][:2] == ["search.candidates", "search.shown"]
         assert sentence("scenarios", "explain", "platform.comission").endswith('"platform.commission"?')
+
+    def test_explain_the_valve_of_a_link(self) -> None:
+        valve = 'flywheel.valves."unit_cost->price"'
+        said = done("scenarios", "explain", valve).stdout
+        assert said.splitlines()[0].startswith(f"{valve}.state ") and f"{valve}.push_from " in said
+        assert "state" in done("scenarios", "explain", "flywheel.valves.<link>").stdout
+        assert done("scenarios", "explain", f"{valve}.scale").stdout.startswith("field")
+        said = sentence("scenarios", "explain", 'flywheel.valves."unit_cost->prise"')
+        assert said.endswith('"unit_cost->prise" is not a link of the flywheel; did you mean "unit_cost->price"?')
 
     def test_diff(self) -> None:
         said = marketplace("diff", "amazon", "tiny").stdout.splitlines()
@@ -187,6 +196,32 @@ class TestCommandLine:
             times.append(time.perf_counter() - start)
         assert done.stdout.splitlines()[-1] == "[]"
         assert min(times) < 0.5
+
+    @pytest.mark.parametrize("module", ["typer", "pydantic"])
+    def test_ctrl_c_while_modules_are_imported(self, module: str) -> None:
+        code = f"""
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *more):
+        if name == {module!r}:
+            exec("os.kill(os.getpid(), signal.SIGINT)")
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["marketplace", "scenarios", "list"]
+from experiments.cli import main
+main()
+"""
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr) == (130, "marketplace: interrupted\n")
+
+    def test_ctrl_c_after_the_last_word_changes_nothing(self) -> None:
+        code = (
+            "import atexit, os, sys; atexit.register(lambda: os.kill(os.getpid(), 2))\n"
+            "sys.argv = ['marketplace', '--version']\nfrom experiments.cli import main\nmain()"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr) == (0, "")
 
     def test_a_closed_pipe_is_no_error(self) -> None:
         command = f"{sys.executable} -m experiments.cli scenarios show amazon | head -1"

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from support.command_line import done, marketplace, sentence
 
-from experiments import load_results
+from experiments import load_results, load_run
 from experiments.comparison.adaptive import widest
 from experiments.comparison.arms import arms_of, identity, labels_of
 from experiments.comparison.bands import paired_band
@@ -381,12 +381,16 @@ class TestCommand:
 
     def test_what_is_finished_is_compared_when_runs_fail(self) -> None:
         own = policy("runs == 2 and 1 / 0")
-        result = done("compare", "small.toml:odd", "small.toml", *own, "--seeds", "4", "--workers", "1", "--out", "out")
+        words = ("compare", "small.toml:odd", "small.toml", *own, "--seeds", "4", "--workers", "1", "--out=out")
+        result = marketplace(*words)
+        assert result.exit_code == 1
+        assert f"`marketplace {' '.join(words[:-1])} --resume --out out` runs them again" in result.stderr
         assert "3 pairs; a run has no partner and is left out" in result.stdout
         assert "1 run failed at stage week: ZeroDivisionError" in result.stderr
 
     def test_when_all_fail(self) -> None:
-        said = sentence("compare", "small.toml:odd", "small.toml", *policy("1 / 0"), "--seeds", "2", "--workers", "1")
+        arms = ("compare", "small.toml:odd", "small.toml")
+        said = sentence(*arms, *policy("1 / 0"), "--seeds", "2", "--workers", "1", code=1)
         assert said == 'no run of the baseline "small:odd" is complete, so there is nothing to compare with'
 
     def test_run_folders_are_paired_by_seed(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,6 +409,38 @@ class TestCommand:
         assert 'did you mean "0.1-1"' in sentence("compare", folders[0], "0.1_1")
         done("run", "small.toml", "--weeks", "6", "--out", "short")
         assert "different lengths in weeks" in sentence("compare", folders[0], "short")
+
+    def test_a_comparison_of_folders_is_read_as_one_that_was_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(run_report, "write_report", lambda folder: folder)
+        arms = ("small.toml", "--arm", "platform.commission=0.3", "--seeds", "2", "--workers", "1")
+        done("compare", *arms, "--out", "ran")
+        for seed in "34":
+            done("run", "small.toml", "--seed", seed, "--set", "platform.commission=0.5", "--out", f"half-{seed}")
+        done("compare", "ran", "half-3", "half-4", "--out", "read", "--indicators", "gmv")
+        results, ran = load_results("read"), load_results("ran")
+        assert results.points["arm"].tolist() == ["small: small", "ran: small", "platform.commission=0.3"]
+        assert list(results.summary.columns[:7]) == list(ran.summary.columns[:7])
+        own = load_run("half-4")
+        half = results.summary.query("point == 0 and seed == 4")
+        assert half["gmv"].item() == own.summary["gmv"] and half["status"].item() == "complete"
+        assert len(results.weekly) == 6 * len(own.weekly) and results.failures.empty
+        assert results.query("SELECT count(*) AS n FROM summary")["n"].item() == 6
+        assert set(results.band("gmv")["n"]) == {2}
+        done("report", "read")
+        again = done("compare", "read", "--indicators", "gmv", "--details").stdout
+        assert "2 pairs of runs" in again
+        assert "its runs were read from other folders" in sentence("sensitivity", "read")
+
+    def test_weeks_that_a_folder_lacks_are_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(run_report, "write_report", lambda folder: folder)
+        arms = ("small.toml", "--arm", "platform.commission=0.3", "--seeds", "1", "--workers", "1", "--no-weekly")
+        done("compare", *arms, "--out", "ran")
+        done("run", "small.toml", "--set", "platform.commission=0.5", "--out", "half")
+        done("compare", "ran", "half", "--out", "read")
+        with pytest.raises(ResultsError, match=r"^read keeps no weeks: those of ran were not kept$"):
+            load_results("read").weekly  # noqa: B018
+        with pytest.raises(ResultsError, match=r"^half: this is the folder of one run.*load_run reads it$"):
+            load_results("half")
 
     def test_sweeps_are_compared_by_point(self) -> None:
         Path("design.toml").write_text(

@@ -235,14 +235,15 @@ class TestWorkers:
         design = troubled("sound", "raises")
         for arguments in ([], ["--resume"]):
             said = marketplace("sweep", str(design), "--out", "out", *arguments)
-            assert said.exit_code == 0, said.output
+            assert said.exit_code == 1, said.output
             assert "1 run failed at stage week: ZeroDivisionError: no weeks left" in said.stderr
-            assert "out holds 1 of 2 runs, 1 failed" in said.stderr
+            again = f"marketplace sweep {design} --resume --out out"
+            assert f"out holds 1 of 2 runs, 1 failed; `{again}` runs them again" in said.stderr
 
     def test_if_every_run_fails_so_does_the_sweep(self, in_this_process: None) -> None:
         Path("trouble").mkdir()
         said = marketplace("sweep", str(troubled("raises")), "--out", "out")
-        assert said.exit_code == 2 and "every run failed" in said.stderr and "Traceback" not in said.output
+        assert said.exit_code == 1 and "every run failed" in said.stderr and "Traceback" not in said.output
 
 
 RUNNER = """
@@ -376,8 +377,23 @@ class TestDisk:
             with pytest.raises(ValueError, match="--resume` runs again what it held"):
                 load_results("out")
         said = marketplace("sweep", str(design), "--out", "out", "--resume")
-        assert said.exit_code == 0 and f"{shard} was damaged: it is set aside as" in said.stderr
+        what = "is missing: its runs are run again" if harm == "gone" else "was damaged: it is set aside as"
+        assert said.exit_code == 0 and f"{shard} {what}" in said.stderr
         assert (shard.with_name(f"{shard.name}.corrupt").exists()) == (harm != "gone")
+        assert_same("out", str(whole))
+
+    @pytest.mark.parametrize("harm", ["gone", "cut"])
+    def test_points_are_made_again_from_the_design(self, harm: str, in_this_process: None, whole: Path) -> None:
+        design = grid()
+        shutil.copytree(whole, "out")
+        points = Path("out/points.parquet")
+        points.write_bytes(points.read_bytes()[:40])
+        if harm == "gone":
+            points.unlink()
+            said = marketplace("report", "out")
+            assert said.exit_code == 2 and "out/points.parquet is missing; `marketplace sweep --resume`" in said.stderr
+        said = marketplace("sweep", str(design), "--out", "out", "--resume")
+        assert said.exit_code == 0 and f"{points} was missing or damaged: it is made again" in said.stderr
         assert_same("out", str(whole))
 
     def test_what_a_crash_left_half_written_is_never_read(self, whole: Path) -> None:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from support.command_line import done, marketplace, sentence
 from support.policies import forget_own_policies
 
 from agents.policies import POLICIES
+from agents.registry import StrategyError
 from experiments import results
 from experiments.commands.replay import first_difference
 from experiments.errors import ResultsError
@@ -28,7 +30,7 @@ from experiments.reports import run_report
 from experiments.results import load_run
 from marketplace import MarketplaceModel
 from marketplace.indicators import summary
-from marketplace.scenario import ScenarioError, load_scenario
+from marketplace.scenario import load_scenario
 
 WORLD = """
 base = "tiny"
@@ -259,15 +261,45 @@ class TestOwnPolicies:
         Path(own).unlink()
         assert "same to the last bit" in done("replay", "out").stdout
 
-    def test_reading_a_folder_executes_nothing_unless_asked(self, world: Path, no_report: None) -> None:
+    @pytest.fixture
+    def brought(self, world: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """The folder ``out`` of a run with a policy of one's own, which is then forgotten."""
+        known = dict(POLICIES)
         own = policy(Path(), 5, "Path('executed').touch()")
-        done("run", "small.toml", "--import", own, "--set", "policy.name=odd", "--out", "out")
-        forget_own_policies({name: cls for name, cls in POLICIES.items() if name != "odd"})
+        with monkeypatch.context() as patch:
+            patch.setattr(run_report, "write_report", lambda folder: folder)
+            done("run", "small.toml", "--import", own, "--set", "policy.name=odd", "--out", "out")
+        forget_own_policies(known)
         Path("executed").unlink()
-        with pytest.raises(ScenarioError, match="imports=True"):
-            load_run("out")
-        assert not any(name.startswith("_import_") for name in sys.modules)
+        yield
+        forget_own_policies(known)
+
+    def test_reading_a_folder_executes_nothing_unless_asked(self, brought: None) -> None:
+        assert load_run("out").scenario.policy.name == "odd"
+        done("report", "out")
+        assert "odd" in Path("out/report.html").read_text()
+        assert '"odd" -> "reinvest"' in done("diff", "out/scenario.toml", "tiny").stdout
+        done("scenarios", "show", "out/scenario.toml")
+        assert not any(name.startswith("_import_") for name in sys.modules) and not Path("executed").exists()
         assert load_run("out", imports=True).scenario.policy.name == "odd"
+
+    def test_runs_with_code_of_ones_own_are_compared_without_it(self, brought: None, no_report: None) -> None:
+        done("run", "small.toml", "--out", "plain")
+        assert "gmv" in done("compare", "out", "plain", "--indicators", "gmv").stdout.lower()
+        assert not any(name.startswith("_import_") for name in sys.modules)
+
+    def test_where_the_code_is_needed_the_option_that_brings_it_is_named(self, brought: None, no_report: None) -> None:
+        option = "--import out/imports/odd.py"
+        for command in ("run", "ablate"):
+            said = sentence(command, "out/scenario.toml", "--out", "again")
+            assert said.startswith('out/scenario.toml: policy.name = "odd" is not allowed')
+            assert said.endswith(f"(the run that left this file had {option})")
+        done("scenarios", "check", "out/scenario.toml", *option.split())
+        done("run", "out/scenario.toml", *option.split(), "--out", "again", "--weeks", "2")
+
+    def test_what_is_known_by_name_only_cannot_be_lived_through(self, brought: None) -> None:
+        with pytest.raises(StrategyError, match=r"code has not been brought in: add --import out/imports/odd\.py\.$"):
+            MarketplaceModel(load_run("out").scenario)
 
     def test_a_file_edited_meanwhile_is_kept_as_it_was(self, world: Path, no_report: None) -> None:
         own = policy(Path(), 5, "Path('odd.py').write_text('edited')")
@@ -294,6 +326,25 @@ class TestOwnPolicies:
         assert kept.provenance["status"] == "failed" and "line 13" in kept.provenance["failure"]
         assert len(kept.weekly) == 6 and kept.network is None and kept.orders["week"].max() == 6
         assert "same to the last bit" in done("replay", "out").stdout
+
+    @pytest.mark.parametrize(
+        ("act", "what"), [("raise SystemExit('bye')", "SystemExit: bye"), ("exit(0)", "SystemExit: 0")]
+    )
+    def test_leaving_in_mid_run_is_a_failure_of_the_week(
+        self, world: Path, no_report: None, act: str, what: str
+    ) -> None:
+        own = policy(Path(), 7, act)
+        said = sentence("run", "small.toml", "--import", own, "--set", "policy.name=odd", "--out", "out")
+        assert said == f"odd.py, line 13, failed in week 7 with {what}; out holds 6 of 12 weeks"
+        assert len(load_run("out", imports=True).weekly) == 6
+
+    @pytest.mark.parametrize("act", ["raise ValueError('init')", "raise SystemExit('init')"])
+    def test_what_fails_before_the_first_week_has_no_week(self, world: Path, act: str) -> None:
+        own = Path(policy(Path(), 1, "pass"))
+        own.write_text(own.read_text() + f"\n    def __init__(self, settings):\n        {act}\n")
+        said = sentence("run", "small.toml", "--import", str(own), "--set", "policy.name=odd", "--out", "out")
+        assert said == f"the world could not be made: odd.py, line 17, failed with {act[6:].partition('(')[0]}: init"
+        assert not Path("out").exists()
 
     def test_what_fails_in_the_first_week_leaves_nothing(self, world: Path) -> None:
         own = policy(Path(), 1, "return books.gvm")

@@ -12,12 +12,14 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
-from support.command_line import done, sentence
+from support.command_line import done, marketplace, sentence
+from support.policies import forget_own_policies
 from support.worlds import SMALL
 
+from agents.policies import POLICIES
 from experiments import load_results
 from experiments.designs import load_design
-from experiments.engine import Done, Job, jobs, run_jobs, running, sweep
+from experiments.engine import Done, Job, jobs, pool, run_jobs, running, sweep
 from experiments.engine import plan as planning
 from marketplace import MarketplaceModel
 from marketplace.indicators import summary
@@ -157,7 +159,8 @@ class TestTables:
         done("sweep", "design.toml", "--out", "short")
         with pytest.raises(ValueError, match="short keeps no weeks: sweep with --weekly"):
             load_results("short").band("gmv")
-        assert load_results("short").weekly.empty
+        with pytest.raises(ValueError, match="short keeps no weeks: sweep with --weekly"):
+            load_results("short").weekly  # noqa: B018
 
     def test_any_name_will_do_for_a_folder(self, whole: Path) -> None:
         odd = Path("a [b]*?'c\"; x")
@@ -328,6 +331,20 @@ class TestResume:
         finally:
             pool.close()
 
+    def test_what_the_sweep_was_begun_with_is_named_where_it_was_left_out(self) -> None:
+        known = dict(POLICIES)
+        Path("odd.py").write_text(POLICY)
+        factor = '"platform.commission" = [0.05, 0.10, 0.15]'
+        Path("design.toml").write_text(DESIGN.replace(factor, '"policy.name" = ["odd"]'))
+        done("sweep", "design.toml", "--import", "odd.py", "--out", "out")
+        forget_own_policies(known)
+        said = sentence("sweep", "design.toml", "--out", "out", "--resume")
+        assert '"odd" is not allowed' in said
+        assert said.endswith("(out was begun with --import out/imports/odd.py)")
+        done("report", "out")
+        done("sweep", "design.toml", "--out", "out", "--resume", "--import", "out/imports/odd.py")
+        forget_own_policies(known)
+
     def test_without_out_it_finds_the_folder_of_the_design(self) -> None:
         (first,) = (Path(done("sweep", "design.toml", "--quiet").stdout.strip()),)
         assert first.parent == Path("results")
@@ -376,12 +393,17 @@ class TestParts:
         assert_same("all", whole)
 
     def test_duplicates_and_missing_runs_are_said_and_can_be_run(self, parts: list[str], whole: Path) -> None:
-        said = done("merge", "all", "part-1", "part-3", "part-1")
+        said = marketplace("merge", "all", "part-1", "part-3", "part-1")
+        assert said.exit_code == 1
         assert "2 runs were in more than one part; each was taken once" in said.stderr
         assert "2 of 6 runs are missing: point 0 replicate 1, point 2 replicate 0;" in said.stderr
         assert load_results("all").provenance["status"] == "interrupted"
         done("sweep", "design.toml", "--out", "all", "--resume")
         assert_same("all", whole)
+
+    def test_help_tells_of_the_exit_code(self) -> None:
+        for command in ("sweep", "merge", "compare"):
+            assert "Exit code 1 if runs failed" in done(command, "--help").stdout
 
     def test_what_is_not_of_one_sweep_is_refused(self, parts: list[str]) -> None:
         Path("design.toml").write_text(DESIGN.replace("0.15]", "0.16]"))
@@ -410,6 +432,14 @@ class TestDryRun:
     def test_one_is_no_plural(self) -> None:
         Path("design.toml").write_text(DESIGN.replace("replications = 2", "replications = 1"))
         assert "3 points x 1 replication = 3 runs" in done("sweep", "design.toml", "--dry-run", "--workers", "1").stdout
+
+    def test_the_start_of_the_workers_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pool, "seconds_to_begin", lambda imports, first: 600.0)
+        assert "time:  about 10 min" in done("sweep", "design.toml", "--dry-run", "--workers", "2").stdout
+
+    def test_the_start_of_a_worker_is_measured(self) -> None:
+        first = Job("", 0, 0, 0, load_scenario("small.toml", {"run.weeks": 3}))
+        assert 0.1 < pool.seconds_to_begin([], first) < 300.0
 
     def test_it_knows_what_is_done(self, whole: Path) -> None:
         shutil.copytree(whole, "out")

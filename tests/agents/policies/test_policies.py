@@ -78,6 +78,13 @@ def undefined(**changes: Any) -> Books:
     return books(**{**floats, "active_sellers": 0, "offers": 0, "capabilities": blank, **changes})
 
 
+def test_what_the_books_do_not_hold_gets_the_nearest_spelling() -> None:
+    with pytest.raises(AttributeError, match=r"^books\.budgets does not exist: did you mean 'budget'\?$"):
+        HEALTHY.budgets  # noqa: B018
+    assert not hasattr(HEALTHY, "week_of_day")
+    assert copy.deepcopy(HEALTHY) == pickle.loads(pickle.dumps(HEALTHY)) == HEALTHY
+
+
 AILING = {
     "late_rate": 0.3,
     "promised_days": 8.0,
