@@ -108,7 +108,7 @@ def read_arms(folders: Sequence[Path]) -> Arms:
     return Arms(summary, [label for part in parts for label in part.labels], parts[0].weeks, notes, parts)
 
 
-def _refuse_one_arm(folders: Sequence[Path], parts: Sequence[_Part]) -> None:
+def _refuse_one_arm(folders: Sequence[Path], parts: Sequence[Part]) -> None:
     if sum(len(part.labels) for part in parts) > 1:
         return
     if len(folders) == 1:
