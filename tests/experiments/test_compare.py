@@ -458,11 +458,11 @@ class TestCommand:
             '"policy.name" = ["reinvest", "dividend", "odd"]\n'
         )
         policy("1 / 0")
-        done("sweep", "design.toml", "--workers", "1", "--out", "swept")
+        assert marketplace("sweep", "design.toml", "--workers", "1", "--out", "swept").exit_code == 1  # odd has failed
         said = done("compare", "swept", "--indicators", "gmv").stdout
         assert "policy.name = dividend against policy.name = reinvest" in said
         Path("design.toml").write_text(Path("design.toml").read_text().replace('"dividend", ', ""))
-        done("sweep", "design.toml", "--workers", "1", "--out", "one")
+        assert marketplace("sweep", "design.toml", "--workers", "1", "--out", "one").exit_code == 1
         only = sentence("compare", "one")
         assert "only policy.name = reinvest has any, no run of policy.name = odd is complete" in only
 
