@@ -15,7 +15,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 PRICING: dict[str, type[SellerPricing]] = {}
 
-HIGHEST_PRICE = 1e12  # currency; sums of sales stay far from the end of a double
+HIGHEST_PRICE = 1e60  # currency; far above any break-even price, and sums of sales stay far from the end of a double
 
 
 class PricingSettings(Protocol):

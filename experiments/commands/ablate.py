@@ -23,7 +23,6 @@ from experiments.commands.run import (
     say_where,
     too_short,
 )
-from experiments.comparison.intervals import LEVEL
 from experiments.errors import INTERRUPTED, ResultsError
 
 if TYPE_CHECKING:
@@ -125,6 +124,8 @@ def print_effects(world: Scenario, found: Mapping[str, Any]) -> None:
 
 def legend(found: Mapping[str, Any]) -> list[str]:
     """What has to be known to read the table, in sentences."""
+    from experiments.comparison.intervals import LEVEL
+
     measure = found["measure"]
     return [
         f"{measure[:1].upper()}{measure[1:]}. Effects of links are not additive.",

@@ -310,7 +310,7 @@ def stop_by_ctrl_c(design: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
         said = process.stderr.read().decode()
-    assert "interrupted; out holds" in said and "--resume runs the rest" in said and "Traceback" not in said
+    assert "interrupted; out holds" in said and "--resume --out out` runs the rest" in said and "Traceback" not in said
     assert load_results("out").provenance["status"] == "interrupted"
 
 
