@@ -23,7 +23,7 @@ CHANNELS = ("none", "initial", "advertising", "word_of_mouth", "referral")
 class Customer(ColumnAgent):
     """A potential customer, adopted or not."""
 
-    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed", engine=True)
+    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed", internal=True)
     status = column(np.int8, unit="code", doc="0 potential, 1 active, 2 lapsed", low=0, high=2)
     channel = column(np.int8, unit="code", doc="channel it joined by: " + ", ".join(CHANNELS), low=0, high=4)
     recommends = column(np.uint8, unit="yes/no", doc="recommends to its neighbours this week", low=0, high=1)
@@ -38,7 +38,7 @@ class Customer(ColumnAgent):
         np.float64, unit="share", dim="platform", doc="satisfaction S with each platform", low=0, high=1
     )
     tie_offer = column(
-        np.int32, -1, unit="offer row", dim="tie", doc="offer last bought from each tied seller", engine=True
+        np.int32, -1, unit="offer row", dim="tie", doc="offer last bought from each tied seller", internal=True
     )
     tie_weight = column(np.float64, unit="share", dim="tie", doc="weight of each tie", low=0, high=1)
 

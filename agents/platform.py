@@ -14,7 +14,7 @@ from agents.population import ColumnAgent
 class Platform(ColumnAgent):
     """A platform: its purse, its technology, its capabilities, its prices."""
 
-    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed", engine=True)
+    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed", internal=True)
     failed = column(np.int32, -1, unit="week", doc="week in which its credit ran out, -1 if it lives")
     cash = column(np.float64, unit="currency", doc="cash; may go below zero down to the credit line")
     experience = column(np.float64, unit="orders", doc="cumulative orders its technology has learned from", low=0)

@@ -14,8 +14,9 @@ import numpy as np
 from mesa.agent import Agent, AgentSet
 from numpy.typing import ArrayLike, NDArray
 
-from agents.columns import ALIVE, Array, Column, Columns, Rows, Table, column, declared_columns, nearest
+from agents.columns import ALIVE, Array, Column, Rows, column, declared_columns, nearest
 from agents.members import Ids, Members, as_array
+from agents.table import Columns, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,7 +160,7 @@ class Selection(Members):
         """Write one attribute of every member; `value` is a scalar or shape (len,), see `Column.shaped`."""
         table = self.population.table
         declared = table.declared.get(attr_name)
-        if declared is None or declared.readonly or declared.engine:
+        if declared is None or declared.readonly or declared.internal:
             return self.do(setattr, attr_name, value)  # a property's setter, or the refusal
         shaped = declared.within(declared.shaped(value, len(self), table.dims.get(declared.dim or "")))
         table.column(attr_name)[self.rows] = shaped

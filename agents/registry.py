@@ -141,6 +141,11 @@ def know_by_name(kind: str, name: str, how: str) -> None:
     ELSEWHERE[kind, name] = how
 
 
+def is_known(registry: Mapping[str, Strategy], name: str, kind: str) -> bool:
+    """Whether a scenario may name a strategy: its class is here, or a results folder speaks of it."""
+    return name in registry or (kind, name) in ELSEWHERE
+
+
 def find(registry: Mapping[str, Strategy], name: str, kind: str) -> Strategy:
     """Return the class of a name.
 

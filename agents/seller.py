@@ -12,13 +12,13 @@ from agents.population import ColumnAgent
 class Seller(ColumnAgent):
     """A third-party seller with its own cost, quality, cash and listings."""
 
-    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed", engine=True)
+    key = column(np.uint64, unit="1", doc="identity under which all its draws are keyed", internal=True)
     entered = column(np.int32, unit="week", doc="week it came in")
     cash = column(np.float64, unit="currency", doc="cash")
     cost = column(np.float64, unit="price level", doc="unit cost in units of a category's price level", low=0)
     quality = column(np.float64, unit="utility", doc="quality of its offers")
     listings = column(np.int32, unit="listings", doc="listings it keeps on each of its platforms")
-    pricing = column(np.int8, unit="code", doc="pricing rule, by its place in the scenario's table", engine=True)
+    pricing = column(np.int8, unit="code", doc="pricing rule, by its place in the scenario's table", internal=True)
     mode_taste = column(np.float64, unit="currency", doc="its own leaning towards platform fulfilment, per order")
     ad_bid = column(np.float64, unit="share of price", doc="advertising bid, paid on each sale", low=0, high=0.99)
     patience = column(np.float64, unit="weeks", doc="weeks of losses it will still sit through")

@@ -18,6 +18,7 @@ import numpy as np
 
 from experiments.comparison.intervals import LEVEL, Method, holm, interval, p_value
 from experiments.errors import ResultsError
+from experiments.wording import last_weeks
 from marketplace.sections import LINKS
 
 if TYPE_CHECKING:
@@ -300,11 +301,6 @@ def statement(scenario: Scenario, seeds: Sequence[int], runs: pd.DataFrame, jobs
         "links": [{"link": link, **found[link]} for link in LINKS if link in found],
         "all": found.get(ALL),
     }
-
-
-def last_weeks(weeks: int) -> str:
-    """What is measured, in words: ``the last 52 weeks``."""
-    return "the last week" if weeks == 1 else f"the last {weeks} weeks"
 
 
 def by_strength(links: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

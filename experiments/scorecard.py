@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from experiments.wording import HUGE
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -41,7 +43,6 @@ YEAR = 52
 CURVE = 14  # characters
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.-=*#"
-HUGE = 1e15  # from here on figures are written with an exponent
 NARROWEST = 100  # characters; where there is no terminal, nothing need be squeezed
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
 
-from agents.columns import Table
 from agents.compiled import loop
 from agents.offer import Offer
+from agents.table import Table
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -235,6 +235,15 @@ def offer_key(seed, owner_key, number):  # type: ignore[no-untyped-def]
 
 
 @loop
+def offer_keys(seed, owner_key, count):  # type: ignore[no-untyped-def]
+    """Return the keys of an owner's first ``count`` offers, (count,) uint64."""
+    keys = np.empty(count, np.uint64)
+    for number in range(count):
+        keys[number] = offer_key(seed, owner_key, number)
+    return keys
+
+
+@loop
 def draw_offers(  # type: ignore[no-untyped-def]
     seed, seller, number, platform, platforms, category, level, seller_key, seller_cost, seller_quality, taste, ad_bid,
     commission, fee, own_shipping, markup, shipping, born,
@@ -281,15 +290,12 @@ def put_up_retail(model: MarketplaceModel, m: int) -> Ints:
     if places == 0:
         return np.empty(0, np.int64)
     count = places * categories
-    number = np.arange(count)
-    words = draws(model.seed, OFFER, np.repeat(model.platforms.columns.key[m], count), number)
-    key = (words[:, 0] * 2.0**32).astype(np.uint64) << np.uint64(32) | (words[:, 1] * 2.0**32).astype(np.uint64)
     category = np.repeat(np.arange(categories), places).astype(np.int32)
     cost = settings.first_party_cost * model.level[category]
     price = (cost + model.platforms.columns.launch_unit_cost[m]) / (1.0 - settings.target_margin)
     return model.add_offers(
         count,
-        key=key,
+        key=offer_keys(np.uint64(model.seed), model.platforms.columns.key[m], count),
         seller=-1 - m,
         platform=m,
         category=category,
@@ -306,7 +312,7 @@ def put_up_retail(model: MarketplaceModel, m: int) -> Ints:
 def default_mode(model: MarketplaceModel) -> npt.NDArray[np.int8]:
     """Who ships on each platform for a seller that knows no leaning of its own, (platforms,)."""
     if model.scenario.sellers.fulfilment != "platform":
-        return np.zeros(model.platforms.size, np.int8)
+        return np.full(model.platforms.size, OWN, np.int8)
     return np.where(model.fulfilment_offered, PLATFORM, OWN).astype(np.int8)
 
 

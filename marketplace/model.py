@@ -18,6 +18,7 @@ from agents.customer import ACTIVE, Customer, CustomerRules
 from agents.offer import PLATFORM
 from agents.platform import Platform, capability_level
 from agents.policies import CAPABILITIES, PlatformPolicy, policy_named
+from agents.policies.levers import SELECTION
 from agents.pricing import SellerPricing, pricing_named
 from agents.seller import Seller
 from marketplace import births, indicators, operations, order_record, selling, stocking, week
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-SELECTION = CAPABILITIES.index("selection")
 MOST_LOGGED = 3  # room in the log, as a multiple of the searches it is to hold
 LOG_SLACK = 32  # searches more for each block of customers, since small blocks vary
 

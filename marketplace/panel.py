@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from agents.chance import MARKET, SEARCH, child_keys, draws
 from agents.compiled import block_rule, loop
+from marketplace.desk import BATCH, empty_desk
 from marketplace.search import places_of
-from marketplace.visiting import BATCH, empty_desk, list_shown, rank, retrieve, value, weigh
+from marketplace.visiting import list_shown, rank, retrieve, value, weigh
 
 if TYPE_CHECKING:
     from marketplace.model import MarketplaceModel

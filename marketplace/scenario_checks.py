@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agents.policies import LEVERS, PLANNED, POLICIES
 from agents.pricing import PRICING
-from agents.registry import ELSEWHERE
+from agents.registry import is_known
 from marketplace.scenario_errors import Problem, UnknownNameError, name_place, nearest, show, show_path
 from marketplace.sections import LINKS, Valve
 
@@ -124,7 +124,7 @@ def _policies(scenario: Scenario) -> Iterator[Problem]:
         if platform.policy
     ]
     for place, name in named:
-        if name not in POLICIES and ("policy", name) not in ELSEWHERE:
+        if not is_known(POLICIES, name, "policy"):
             yield _unknown_strategy(_unknown_word(scenario, place, name, POLICIES))
 
 
@@ -139,11 +139,11 @@ def _levers(scenario: Scenario) -> Iterator[Problem]:
 def _pricing(scenario: Scenario) -> Iterator[Problem]:
     pricing, place = scenario.sellers.pricing, ("sellers", "pricing")
     if isinstance(pricing, str):
-        if pricing not in PRICING and ("pricing rule", pricing) not in ELSEWHERE:
+        if not is_known(PRICING, pricing, "pricing rule"):
             yield _unknown_strategy(_unknown_word(scenario, place, pricing, PRICING))
         return
     for name, share in pricing.items():
-        if name not in PRICING and ("pricing rule", name) not in ELSEWHERE:
+        if not is_known(PRICING, name, "pricing rule"):
             yield Problem(
                 (*place, name),
                 f"sellers.pricing: {show(name)} is not a pricing rule: it must be "

@@ -1,24 +1,23 @@
 """Phase 2, the loop: the customers of a block visit, search and choose side by side.
 
 `marketplace.search` says what one customer does; here many do it in step. One stage after another is gone through for
-up to `BATCH` searches, in scratch that stays in the nearest cache. So the memory of one customer is fetched while
-another is served, loops over searches are vectorised, and where a single search would branch on what it finds, in a
-way no processor can guess, here both outcomes are computed and one is kept. The results are those of one customer
-after another, bit for bit.
+up to `BATCH` searches, in scratch that stays in the nearest cache (`marketplace.desk`). So the memory of one customer
+is fetched while another is served, loops over searches are vectorised, and where a single search would branch on what
+it finds, in a way no processor can guess, here both outcomes are computed and one is kept. The results are those of
+one customer after another, bit for bit.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from agents.chance import ELSEWHERE, NEED, SEARCH, VISIT, draw
-from agents.compiled import block_loop, block_rule, loop
+from agents.compiled import block_loop, block_rule
 from agents.customer import ACTIVE, circle_distance, utility, visit_rate, visits, wrap
 from agents.maths import exponential
+from marketplace.desk import BATCH, empty_crowd, empty_desk
 from marketplace.search import (
     BLOCK,
     UNIFORM_WIDTH,
@@ -35,63 +34,7 @@ from marketplace.search import (
     which,
 )
 
-BATCH = 128  # searches side by side
 NOBODY = -(2**31)  # seller of a tie that is not there
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-
-class Crowd(NamedTuple):
-    """Scratch for the customers of a block; (customers,) each."""
-
-    row: Ints
-    key: npt.NDArray[np.uint64]
-    platform: Ints
-    rate: Floats
-    u_visit: Floats
-    u_platform: Floats
-    u_elsewhere: Floats
-    u_log: Floats
-
-
-class Desk(NamedTuple):
-    """Scratch for searches side by side; (searches,) each unless said otherwise."""
-
-    row: Ints  # of the customer
-    key: npt.NDArray[np.uint64]
-    alpha: Floats
-    degree: Ints
-    platform: Ints
-    category: Ints
-    place: Floats  # of the need
-    heard: Floats  # the place as the platform hears it
-    u_first: Floats
-    u_friend: Floats
-    u_buy: Floats
-    u_which: Floats
-    low: Ints  # the circle's first position on the shelf
-    high: Ints  # the position after its last
-    first: Ints  # position of the first candidate on a circle that runs on beyond its ends
-    take: Ints  # candidates
-    score: Floats  # (candidates, searches)
-    carried: Ints  # number of the candidate that is on its way down the list
-    top: Ints  # (shown, searches) numbers of the best ranked candidates, best first
-    top_score: Floats  # (shown, searches)
-    tie_at: Ints  # (searches, ties) position on the shelf of each tie's offer, -1 if it is not there
-    tie_seller: Ints  # (searches, ties)
-    tie_weight: Floats  # (searches, ties)
-    advised: Ints  # position of what a friend advises, -1 if nothing
-    kept: Ints  # offers considered
-    at: Ints  # (searches, most considered) their positions on the shelf
-    gap: Floats  # (searches, most considered) their distance from the need
-    value: Floats  # (searches, most considered) utility/mu
-    weight: Floats  # (searches * most considered,) exp(value - the largest), 0 beyond what is considered
-    peak: Floats  # largest value
-    total: Floats  # of the weights
-    inside: Floats  # log-sum of what is considered
-    margin: Floats  # by how much the best offer beats the outside option
-    inclusive: Floats
 
 
 @block_rule
@@ -421,48 +364,6 @@ def visit_block(  # type: ignore[no-untyped-def]
     log.filled[block] = log_at - block * log_room
 
 
-@loop
-def empty_desk(searches, candidates, shown, ties):  # type: ignore[no-untyped-def]
-    """Room for ``searches`` searches side by side, each with so many candidates, offers shown and ties at most."""
-    most = shown + ties + 1
-    return Desk(
-        np.empty(searches, np.int64),
-        np.empty(searches, np.uint64),
-        np.empty(searches),
-        np.empty(searches, np.int64),
-        np.empty(searches, np.int64),
-        np.empty(searches, np.int64),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches, np.int64),
-        np.empty(searches, np.int64),
-        np.empty(searches, np.int64),
-        np.empty(searches, np.int64),
-        np.empty((candidates, searches)),
-        np.empty(searches, np.int64),
-        np.empty((shown, searches), np.int64),
-        np.empty((shown, searches)),
-        np.empty((searches, ties), np.int64),
-        np.empty((searches, ties), np.int64),
-        np.empty((searches, ties)),
-        np.empty(searches, np.int64),
-        np.empty(searches, np.int64),
-        np.empty((searches, most), np.int64),
-        np.empty((searches, most)),
-        np.empty((searches, most)),
-        np.empty(searches * most),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-        np.empty(searches),
-    )
-
-
 @block_loop
 def visit_and_choose(  # type: ignore[no-untyped-def]
     first_block, last_block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf,
@@ -477,10 +378,7 @@ def visit_and_choose(  # type: ignore[no-untyped-def]
     log_share : float
         Share of searches to log. Each block of customers has its part of the log's room.
     """
-    crowd = Crowd(
-        np.empty(BLOCK, np.int64), np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.int64), np.empty(BLOCK),
-        np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK),
-    )  # fmt: skip
+    crowd = empty_crowd(BLOCK)
     ties = people.tie_offer.shape[1]
     take = min(rules.candidates, shelf.place.size)
     desk = empty_desk(BATCH, take, rules.shown, ties)

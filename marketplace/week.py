@@ -11,7 +11,7 @@ import numpy.typing as npt
 from agents.chance import BROWSE, draw, poisson
 from agents.customer import ACTIVE
 from agents.offer import OWN, PLATFORM
-from agents.policies import CAPABILITIES
+from agents.policies.levers import ADVERTISING, DATA, DELIVERY, SERVICE
 from marketplace import (
     adoption,
     entrants,
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-DELIVERY, SERVICE, DATA, ADVERTISING = (
-    CAPABILITIES.index(name) for name in ("delivery", "service", "data", "advertising")
-)
 CUSTOMER_FACING = (DELIVERY, SERVICE, DATA)
 
 

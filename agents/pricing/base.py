@@ -137,21 +137,22 @@ class SellerPricing(ABC):
         ValueError
             If it is anything but a price from 0 to `HIGHEST_PRICE` for every offer.
         """
-        who = f"pricing rule {self.name!r} ({home(type(self))})"
-        wanted = f"it must return a price for each of the {len(view.price)} offers, float64[{len(view.price)}]"
         try:
             prices = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError):
-            raise ValueError(f"{who} returned {given!r:.60}: {wanted}.") from None
+            raise self._refused(view, f"{given!r:.60}") from None
         if prices.shape != view.price.shape:
-            raise ValueError(f"{who} returned values of shape {prices.shape}: {wanted}.")
-        wrong = np.flatnonzero(~((prices >= 0.0) & (prices <= HIGHEST_PRICE)))
-        if wrong.size:
-            raise ValueError(
-                f"{who} returned {prices[wrong[0]]:g} for {wrong.size} of {prices.size} offers; "
-                f"a price is a number from 0 to {HIGHEST_PRICE:g}."
-            )
+            raise self._refused(view, f"values of shape {prices.shape}")
+        fits = (prices >= 0.0) & (prices <= HIGHEST_PRICE)
+        if not fits.all():
+            raise self._refused(view, f"{prices[~fits][0]:g} for {np.count_nonzero(~fits)} of {prices.size} offers")
         return prices
+
+    def _refused(self, view: PricingView, given: str) -> ValueError:
+        return ValueError(
+            f"pricing rule {self.name!r} ({home(type(self))}) returned {given}: it must return a price from 0 to "
+            f"{HIGHEST_PRICE:g} for each offer, float64[{len(view.price)}]."
+        )
 
     def bounded(self, view: PricingView, prices: Floats) -> Floats:
         """Return prices brought between break-even and the highest mark-up over it, float64[n], currency."""

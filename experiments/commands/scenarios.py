@@ -47,12 +47,12 @@ def check(
 ) -> None:
     """Say whether a scenario can be run, and if not, why."""
     from experiments.commands.run import read_scenario
+    from experiments.wording import how_many
 
     scenario = read_scenario(file, [], {}, imports or [])
-    platforms = len(scenario.platforms)
     typer.echo(
         f'{file}: scenario "{scenario.name}" is fine: {scenario.customers.count:,} customers, '
-        f"{platforms} platform{'s' if platforms != 1 else ''}, {scenario.run.weeks:,} weeks"
+        f"{how_many(len(scenario.platforms), 'platform')}, {how_many(scenario.run.weeks, 'week')}"
     )
 
 

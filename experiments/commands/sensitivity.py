@@ -70,11 +70,11 @@ def print_analysis(analysis: Mapping[str, Any]) -> None:
     from experiments.scorecard import make_console
     from experiments.sensitivity.statement import meaning
     from experiments.sensitivity.variance import SeedShare
+    from experiments.wording import how_many
 
     kind = {"sobol": "Sobol", "morris": "Morris"}[analysis["kind"]]
     what = f"log {analysis['indicator']}" if analysis["log"] else analysis["indicator"]
-    each = analysis["replications"]
-    times = f"{each} replication{'s' if each != 1 else ''}"
+    times = how_many(analysis["replications"], "replication")
     runs = f"{analysis['points']:,} points x {times}, {analysis['seeds']} seeds"
     table = Table(title=f"{what}: {kind} indices, {runs}", box=None, title_justify="left")
     table.add_column("factor", overflow="fold")

@@ -29,6 +29,7 @@ from experiments.comparison.intervals import (
 )
 from experiments.comparison.steps import p_of_pairs, same_step
 from experiments.errors import ResultsError
+from experiments.wording import how_many
 from marketplace.scenario_errors import nearest, show
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def _seed_notes(runs: Mapping[str, pd.DataFrame], shared: Mapping[str, Any], lab
         alone = len(runs[label]) + len(runs[labels[0]]) - 2 * len(seeds)
         if alone:
             left = f"{alone} runs have no partner and are" if alone > 1 else "a run has no partner and is"
-            notes.append(f"{label}: {len(seeds)} pair{'s' if len(seeds) != 1 else ''}; {left} left out")
+            notes.append(f"{label}: {how_many(len(seeds), 'pair')}; {left} left out")
     return notes
 
 

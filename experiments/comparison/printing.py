@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.comparison.comparison import RATIO
+from experiments.wording import HUGE, how_many
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.comparison.comparison import Comparison
 
-HUGE = 1e15  # from here on figures are written with an exponent
 LONGEST = 12  # characters of an arm's label over a column
 
 
@@ -46,15 +46,14 @@ def print_comparison(comparison: Comparison, *, details: bool = False) -> None:
 def _changes(
     comparison: Comparison, label: str, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[str, Table]:
-    pairs = comparison.pairs[label]
-    title = f"{label} against {comparison.baseline}, {pairs} pair{'s' if pairs != 1 else ''} of runs"
+    title = f"{label} against {comparison.baseline}, {how_many(comparison.pairs[label], 'pair')} of runs"
     table = _table()
     level = f"{100.0 * comparison.level:g} % interval"
     for heading in (short_label(comparison.baseline), short_label(label), "change", level):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")  # like the name it wraps on a narrow terminal; figures do not
     for row in rows:
-        table.add_row(*cells(row, pairs))
+        table.add_row(*cells(row, comparison.pairs[label]))
     return title, table
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from experiments.engine.jobs import Job
 from experiments.engine.plan import Part
 from experiments.errors import ResultsError
+from experiments.wording import how_many
 
 if TYPE_CHECKING:
     from experiments.designs import Design
@@ -70,11 +71,10 @@ class Estimate:
 
         part = f", part {self.part.k} of {self.part.n}: {self.runs:,} runs" if self.part.n > 1 else ""
         whole = self.points * self.replications
-        workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+        workers = how_many(self.workers, "worker")
         lines = [
-            f"{self.points:,} {'point' if self.points == 1 else 'points'} x {self.replications:,} "
-            f"{'replication' if self.replications == 1 else 'replications'} = {whole:,} "
-            f"{'run' if whole == 1 else 'runs'}{part}",
+            f"{how_many(self.points, 'point')} x {how_many(self.replications, 'replication')} = "
+            f"{how_many(whole, 'run')}{part}",
             f"done:  {self.done:,} of {self.runs:,}",
             f"time:  about {time_in_words(self.total)} on {workers} "
             f"({time_in_words(self.start)} to start, {time_in_words(self.seconds)} a run, {self.timed_on})",

@@ -16,6 +16,7 @@ from experiments.reports import sweep_charts as charts
 from experiments.reports import tables
 from experiments.reports.shell import Section, document, figure_block, note, paragraphs, warning
 from experiments.reports.words import number
+from experiments.wording import how_many
 
 if TYPE_CHECKING:
     from experiments.store.reading import Results
@@ -94,7 +95,7 @@ def _headline(said: Mapping[str, Any]) -> Section:
 def _sentence(arm: str, baseline: str, row: Mapping[str, Any]) -> str:
     if row["effect"] is None:
         return f"GMV of {arm} could not be compared with that of {baseline}: {row['verdict']}."
-    pairs = f"{row['n']} pair{'s' if row['n'] != 1 else ''} of runs"
+    pairs = f"{how_many(row['n'], 'pair')} of runs"
     if not row["distinguishable"]:
         return f"GMV of {arm} and {baseline}: {row['verdict']}; {_effect(row)} from {pairs}."
     more = "higher" if row["effect"] > 0.0 else "lower"
@@ -129,10 +130,9 @@ def _forest(said: Mapping[str, Any], arm: str, rows: Sequence[Mapping[str, Any]]
     ]
     if not ratios:
         return ""
-    pairs = said["pairs"].get(arm, 0)
     caption = (
-        f"Ratios, in per cent of {said['baseline']}, with {100 * said['level']:g} % intervals, n = {pairs} "
-        f"pair{'s' if pairs != 1 else ''}. Grey: not distinguishable."
+        f"Ratios, in per cent of {said['baseline']}, with {100 * said['level']:g} % intervals, "
+        f"n = {how_many(said['pairs'].get(arm, 0), 'pair')}. Grey: not distinguishable."
     )
     title = f"{arm} over {said['baseline']}, per cent"
     return figure_block(charts.forest(ratios, title), f"forest{k}", f"Differences of {arm}", caption)

@@ -15,7 +15,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from experiments.ablation import last_weeks
 from experiments.closures import closure_sentences, failed_platforms
 from experiments.files import write_whole
 from experiments.reports import charts, tables
@@ -24,6 +23,7 @@ from experiments.reports.chart_network import CUSTOMERS, SELLERS, drawable, netw
 from experiments.reports.chart_style import SMOOTH, YEAR
 from experiments.reports.shell import Section, document, figure_block, note, paragraphs, warning
 from experiments.reports.words import Change, change, headline, moved, number, real_gap, span_of, twin_last
+from experiments.wording import last_weeks
 from marketplace.flywheel import MEANING
 from marketplace.indicators import indicator_of
 

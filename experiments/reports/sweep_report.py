@@ -20,6 +20,7 @@ from experiments.reports import tables
 from experiments.reports.shell import Section, document, figure_block, note, paragraphs, prose, warning
 from experiments.reports.words import number, times
 from experiments.sensitivity.effects import cell_means, level_means, levels_of, variance_shares
+from experiments.wording import how_many, last_weeks
 from marketplace.indicators import indicator_of
 
 if TYPE_CHECKING:
@@ -90,14 +91,14 @@ def _what_was_run(results: Results, runs: pd.DataFrame) -> Section:
 def _headline(results: Results, runs: pd.DataFrame) -> Section:
     means, weeks = runs.groupby("point")["gmv"].mean().dropna(), _last(results)
     if means.empty:
-        return Section("Headline", "", paragraphs(f"No run sold anything in its {weeks}."))
+        return Section("Headline", "", paragraphs(f"No run sold anything in {weeks}."))
     best, worst = means.idxmax(), means.idxmin()
     if best == worst or means[best] == means[worst]:
-        first = f"GMV of the {weeks} is {number(float(means[best]))} at every point."
+        first = f"GMV of {weeks} is {number(float(means[best]))} at every point."
         return Section("Headline", "", paragraphs(first))
     more = _more(float(means[worst]), float(means[best]))
     first = (
-        f"GMV of the {weeks} ranges from {number(float(means[worst]))} to {number(float(means[best]))}"
+        f"GMV of {weeks} ranges from {number(float(means[worst]))} to {number(float(means[best]))}"
         + (f", {more}." if more else ".")
     )
     rest = [f"It is highest at {_named(results, best)} and lowest at {_named(results, worst)}."]
@@ -115,8 +116,7 @@ def _more(low: float, high: float) -> str:
 
 def _last(results: Results) -> str:
     """The weeks that a summary covers, in words."""
-    weeks = min(YEAR, int(results.provenance.get("weeks", YEAR)))
-    return "last week" if weeks == 1 else f"last {weeks} weeks"
+    return last_weeks(min(YEAR, int(results.provenance.get("weeks", YEAR))))
 
 
 def _apart(runs: pd.DataFrame, best: Any, worst: Any, points: int) -> str:
@@ -183,7 +183,7 @@ def _points(results: Results, runs: pd.DataFrame) -> Section:
         cells = [_with_interval(table[name], point, name) for name in told]
         rows.append([*factors, str(counts[point]), *cells])
     lead = (
-        f"Means over n replications of the {_last(results)}, by GMV, with half the width of their 95 % t intervals "
+        f"Means over n replications of {_last(results)}, by GMV, with half the width of their 95 % t intervals "
         "(none from too few equal values)."
     )
     if len(order) > MOST_POINTS:
@@ -232,7 +232,7 @@ def _two_factors(results: Results, runs: pd.DataFrame) -> list[Section]:
     grid = bool(shares) and results.provenance.get("design_kind") == "grid"
     first, second = _pair(factors, shares, grid)
     cells = cell_means(runs, first, second, "gmv")
-    lead = f"Mean GMV of the {_last(results)} by {first} and {second}"
+    lead = f"Mean GMV of {_last(results)} by {first} and {second}"
     if grid:
         lead += f", which interact most: {shares[first, second]:.1%} of the variance between points is theirs together."
     else:
@@ -309,9 +309,8 @@ def _analysis(k: int, one: dict[str, Any]) -> str:
     title = f"{'log ' if one.get('log') else ''}{one['indicator']}"
     strongest = {"ST": 0, "mu_star": 0}
     rows = sorted(one["indices"], key=lambda row: (strongest.get(row["name"], 1), -abs(row["value"] or 0.0)))
-    replications = f"{one['replications']} replication{'s' if one['replications'] != 1 else ''}"
     caption = (
-        f"{one['kind']}, {one['points']:,} points, {replications}; dots with their "
+        f"{one['kind']}, {one['points']:,} points, {how_many(one['replications'], 'replication')}; dots with their "
         f"{100 * one['level']:g} % intervals."
     )
     drawn = figure_block(charts.index_bars(rows, title), f"index{k}", f"Sensitivity of {title}", caption)

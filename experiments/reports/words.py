@@ -14,11 +14,11 @@ import pandas as pd
 
 from experiments.reports.chart_style import YEAR, smooth
 from experiments.reports.charts import compares_with_real, platform_names, real_share, values_of, yearly
+from experiments.wording import HUGE
 from marketplace.indicators import indicator_of
 
 STEADY = 0.05  # a change smaller than this share is called none
 PEAK = 1.15  # a peak is mentioned if it stood at least so much above the end
-HUGE = 1e15  # from here on numbers are written with an exponent
 SMALL = 1e-5  # nearer to zero is written as nearly zero
 NO_VALUE = "–"
 

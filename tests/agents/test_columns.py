@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import agents.columns as columns_module
-from agents.columns import Table, column, declared_columns, describe
+from agents.columns import column, declared_columns, describe
+from agents.table import Table
 
 
 class Thing:
@@ -325,7 +326,7 @@ class Range:
     share = column(np.float64, 0.5, unit="share", doc="A share.", low=0, high=1)
     size = column(np.float64, 1.0, unit="m", doc="A size.", low=0)
     gain = column(np.float64, unit="1", doc="Any number.")
-    place = column(np.int32, -1, unit="row", doc="A row of another table.", engine=True)
+    place = column(np.int32, -1, unit="row", doc="A row of another table.", internal=True)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def live(own: type[SellerPricing]) -> MarketplaceModel:
     [
         (lambda view: np.full(view.price.size, np.nan), "returned nan for"),
         (lambda view: view.price * np.inf, "returned inf for"),
-        (lambda view: view.price * 1e300, "a price is a number from 0 to 1e\\+60"),
+        (lambda view: view.price * 1e300, r"a price from 0 to 1e\+60 for each offer"),
         (lambda view: np.where(np.arange(view.price.size) == 3, -1.0, view.price), "returned -1 for 1 of"),
         (lambda view: None, "returned nan|values of shape"),
         (lambda view: "dear", "returned 'dear'"),
