@@ -1,4 +1,4 @@
-"""Phase 7: what is measured every week. One registry says what each indicator is; undefined values are missing.
+"""What is measured every week. One registry says what each indicator is; undefined values are missing.
 
 `summary` condenses the last 52 weeks by each indicator's rule: ``mean``, ``sum`` or ``last``.
 """
@@ -13,17 +13,17 @@ import numpy.typing as npt
 
 from agents.customer import CHANNELS
 from agents.policies.levers import CAPABILITIES
-from marketplace.concentration import concentration
 from marketplace.flywheel import MEANING
-from marketplace.ledger import mean, ratio, total
+from marketplace.record import Noted, Weeks, all_weeks, figures, totals
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Sequence
 
-    from marketplace.model import MarketplaceModel
+    import pandas as pd
 
 Rule = Literal["mean", "sum", "last"]
 NAN = math.nan
+Floats = npt.NDArray[np.float64]
 
 
 class Indicator(NamedTuple):
@@ -124,164 +124,168 @@ def indicator_of(column: str) -> Indicator:
     return BY_NAME[column]
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float:
-    """Mean over the platforms on which a figure is defined; NaN where it is on none."""
-    if values.size == 1:
-        return float(values[0])
-    defined = values[~np.isnan(values)]
-    return mean(defined) if defined.size else NAN
+def weekly_table(noted: Sequence[Noted], platforms: list[str]) -> pd.DataFrame:
+    """Return `weekly`: what was noted of every week, as indicators. One row a week; week is an integer."""
+    import pandas as pd
+
+    names = column_names(platforms)[1:]
+    columns = columns_of(all_weeks(noted), platforms) if noted else dict.fromkeys(names, np.empty(0))
+    frame = pd.DataFrame(np.array([columns[name] for name in names]).T, columns=names)
+    frame.insert(0, "week", np.arange(1, len(noted) + 1))
+    return frame
 
 
-def measure(model: MarketplaceModel) -> dict[str, float]:
-    """Return this week's row of `weekly`, without the week itself."""
-    row = {**_customers(model), **_platforms(model), **_sellers(model), **_orders(model), **_welfare(model)}
-    for column, link in LINK_COLUMNS.items():
-        row[column] = _mean(model.flywheel[link].value)
-    row.update(model.network_measures())
-    if model.platforms.size > 1:
-        for name, each in _each_platform(model).items():
-            for platform, value in zip(model.platform_names, each.tolist(), strict=True):
-                row[f"{name}.{platform}"] = value
-    return row
+def columns_of(noted: Weeks, platforms: list[str]) -> dict[str, Floats]:
+    """Work the indicators out from what was noted of n weeks.
+
+    Returns
+    -------
+    dict of str to (n,) float64
+        By column name; the week itself is not among them.
+    """
+    every = {**_customers(noted), **_platforms(noted), **_sellers(noted), **_orders(noted), **_welfare(noted)}
+    every.update(zip(LINK_COLUMNS, _mean(noted["links"]).T, strict=True))
+    every.update(zip(NETWORK, noted["network"].T, strict=True))
+    if len(platforms) > 1:
+        for name, each in _each_platform(noted).items():
+            every.update((f"{name}.{platform}", each[:, m]) for m, platform in enumerate(platforms))
+    return every
 
 
-def _each_platform(model: MarketplaceModel) -> dict[str, npt.NDArray[np.float64]]:
-    """Return what is recorded of every platform where there are several; each (platforms,)."""
-    p, books, panel, offers = model.platforms.columns, model.books, model.panel_now, model.offers
-    gmv = books.retail_gmv + books.third_party_gmv
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "satisfaction": model.mean_satisfaction,
-            "gmv": gmv,
-            "orders": books.orders,
-            "visits": books.visits,
-            "searches": books.searches,
-            "conversion_rate": books.orders / books.visits,
-            "third_party_share": books.third_party_gmv / gmv,
-            "platform_revenue": books.revenue,
-            "platform_margin": np.where(books.revenue > 0.0, books.margin / books.revenue, NAN),
-            "platform_cash": p.cash,
-            "unit_cost": p.unit_cost,
-            "offers": np.bincount(offers.columns.platform[offers.rows], minlength=p.cash.size).astype(np.float64),
-            "price_index": panel[:, 0],
-            "selection_distance": panel[:, 1],
-            "retail_price": _retail_prices(model),
-            **{column: model.flywheel[link].value for column, link in LINK_COLUMNS.items()},
-        }
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Part over the whole; NaN of nothing."""
+    out = np.full(np.broadcast_shapes(part.shape, whole.shape), NAN)
+    return np.divide(part, whole, out=out, where=whole > 0.0)
 
 
-def _retail_prices(model: MarketplaceModel) -> npt.NDArray[np.float64]:
-    return np.array([model.retail_price(m) for m in range(model.platforms.size)])
+def _mean(values: Floats) -> Floats:
+    """Mean over the platforms (the last axis) on which a figure is defined; NaN where it is on none."""
+    if values.shape[-1] == 1:
+        return values[..., 0]
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1).astype(np.float64))
 
 
-def _customers(model: MarketplaceModel) -> dict[str, float]:
-    joined, counts = model.joined_now.tolist(), model.lapse_counts.tolist()
-    active = counts[3]
-    row = {
-        "active_customers": float(active),
-        "adopters": float(model.adopters),
-        "returned_customers": float(joined[5]),
-        "churn_rate": ratio(float(counts[0]), float(counts[0] + active)),
-        "retention_rate": model.retention,
-        "nps": ratio(100.0 * float(counts[1] - counts[2]), float(active)),
-        "referral_rate": ratio(float(joined[3] + joined[4]), float(sum(joined[2:5]))),
-        "repeat_purchase_rate": ratio(float(model.repeats), total(model.books.orders)),
-        "satisfaction": mean(model.mean_satisfaction),
+def _each_platform(noted: Weeks) -> dict[str, Floats]:
+    """What is recorded of every platform where there are several; (n, platforms) each."""
+    books = figures(noted)
+    gmv = books["retail_gmv"] + books["third_party_gmv"]
+    return {
+        "satisfaction": noted["satisfaction"],
+        "gmv": gmv,
+        "orders": books["orders"],
+        "visits": books["visits"],
+        "searches": books["searches"],
+        "conversion_rate": _ratio(books["orders"], books["visits"]),
+        "third_party_share": _ratio(books["third_party_gmv"], gmv),
+        "platform_revenue": books["revenue"],
+        "platform_margin": _ratio(books["margin"], books["revenue"]),
+        "platform_cash": noted["cash"],
+        "unit_cost": noted["unit_cost"],
+        "offers": noted["offers"],
+        "price_index": noted["panel"][:, :, 0],
+        "selection_distance": noted["panel"][:, :, 1],
+        "retail_price": noted["retail_price"],
+        **{column: noted["links"][:, k] for k, column in enumerate(LINK_COLUMNS)},
     }
-    for code, channel in enumerate(CHANNELS[2:], start=2):
-        row[f"new_customers.{channel}"] = float(joined[code])
-    return row
 
 
-def _platforms(model: MarketplaceModel) -> dict[str, float]:
-    p, books = model.platforms.columns, model.books
-    whole = books.totals()
+def _customers(noted: Weeks) -> dict[str, Floats]:
+    joined = noted["joined"]
+    lapsed, promoters, detractors, active = noted["lapses"].T
+    return {
+        "active_customers": active,
+        "adopters": noted["adopters"],
+        "returned_customers": joined[:, 5],
+        "churn_rate": _ratio(lapsed, lapsed + active),
+        "retention_rate": noted["retention"],
+        "nps": _ratio(100.0 * (promoters - detractors), active),
+        "referral_rate": _ratio(joined[:, 3] + joined[:, 4], joined[:, 2:5].sum(axis=1)),
+        "repeat_purchase_rate": _ratio(noted["repeats"], totals(noted)["orders"]),
+        "satisfaction": noted["satisfaction"].mean(axis=1),
+        **{f"new_customers.{channel}": joined[:, code] for code, channel in enumerate(CHANNELS) if code >= 2},
+    }
+
+
+def _platforms(noted: Weeks) -> dict[str, Floats]:
+    whole, fulfilled = totals(noted), figures(noted)["fulfilled"]
     gmv, shipped, revenue = whole["retail_gmv"] + whole["third_party_gmv"], whole["fulfilled"], whole["revenue"]
-    level = np.add.reduce(model.capability) / model.platforms.size
+    weighted = _ratio((noted["unit_cost"] * fulfilled).sum(axis=1), shipped)
     return {
         "gmv": gmv,
         "orders": whole["orders"],
         "visits": whole["visits"],
         "searches": whole["searches"],
-        "conversion_rate": ratio(whole["orders"], whole["visits"]),
-        "third_party_share": ratio(whole["third_party_gmv"], gmv),
+        "conversion_rate": _ratio(whole["orders"], whole["visits"]),
+        "third_party_share": _ratio(whole["third_party_gmv"], gmv),
         "platform_revenue": revenue,
-        "platform_margin": ratio(whole["margin"], revenue),
-        "platform_cash": total(p.cash),
-        "unit_cost": _weighted(p.unit_cost, books.fulfilled),
-        "unit_cost.handling": ratio(whole["handling"], shipped),
-        "unit_cost.speed": ratio(whole["speed"], shipped),
-        "unit_cost.capacity": ratio(whole["capacity"], shipped),
-        "unit_cost.shipping": ratio(whole["shipping"], shipped),
-        "utilisation": ratio(shipped, whole["stood"]),
-        "take_rate": ratio(whole["commission"] + whole["fees"], whole["third_party_gmv"]),
+        "platform_margin": _ratio(whole["margin"], revenue),
+        "platform_cash": noted["cash"].sum(axis=1),
+        "unit_cost": np.where(shipped > 0.0, weighted, noted["unit_cost"].mean(axis=1)),
+        "unit_cost.handling": _ratio(whole["handling"], shipped),
+        "unit_cost.speed": _ratio(whole["speed"], shipped),
+        "unit_cost.capacity": _ratio(whole["capacity"], shipped),
+        "unit_cost.shipping": _ratio(whole["shipping"], shipped),
+        "utilisation": _ratio(shipped, whole["stood"]),
+        "take_rate": _ratio(whole["commission"] + whole["fees"], whole["third_party_gmv"]),
         "platform_surplus": whole["surplus"],
         "platform_investment": whole["spent"],
         "platform_dividend": whole["dividend"],
-        "fulfilment_cost_ratio": ratio(whole["handling"] + whole["speed"] + whole["capacity"], gmv),
-        "customer_lifetime_value": ratio(model.margin_per_customer, model.smoothed_churn),
-        **dict(zip(CAPABILITY_COLUMNS, level.tolist(), strict=True)),
+        "fulfilment_cost_ratio": _ratio(whole["handling"] + whole["speed"] + whole["capacity"], gmv),
+        "customer_lifetime_value": _ratio(noted["margin_per_customer"], noted["churn"]),
+        **dict(zip(CAPABILITY_COLUMNS, noted["capability"].mean(axis=1).T, strict=True)),
     }
 
 
-def _weighted(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> float:
-    whole = total(weights)
-    return float(np.dot(values, weights) / whole) if whole > 0.0 else mean(values)
-
-
-def _sellers(model: MarketplaceModel) -> dict[str, float]:
-    s, books, rows, panel = model.sellers.columns, model.books, model.sellers.rows, model.panel_now
-    gini, top, hhi = concentration(rows, s.year_revenue, s.revenue, books.retail_gmv - books.retail_refunds)
+def _sellers(noted: Weeks) -> dict[str, Floats]:
     return {
-        "active_sellers": float(rows.size),
-        "entries": float(model.entries),
-        "exits": float(model.exits),
-        "offers": float(len(model.offers)),
-        "third_party_offers": float(model.third_party_rows.size),
-        "seller_gini": gini,
-        "seller_top10_share": top,
-        "hhi": hhi,
-        "price_index": _mean(panel[:, 0]),
-        "selection_distance": _mean(panel[:, 1]),
-        "promised_days": _mean(panel[:, 2]),
-        "retail_price": _mean(_retail_prices(model)),
+        "active_sellers": noted["sellers"],
+        "entries": noted["entries"],
+        "exits": noted["exits"],
+        "offers": noted["offers"].sum(axis=1),
+        "third_party_offers": noted["third_party_offers"],
+        "seller_gini": noted["gini"],
+        "seller_top10_share": noted["top_share"],
+        "hhi": noted["hhi"],
+        "price_index": _mean(noted["panel"][:, :, 0]),
+        "selection_distance": _mean(noted["panel"][:, :, 1]),
+        "promised_days": _mean(noted["panel"][:, :, 2]),
+        "retail_price": _mean(noted["retail_price"]),
     }
 
 
-def _orders(model: MarketplaceModel) -> dict[str, float]:
-    books = model.books
-    demanded, delivered = total(books.demanded), total(books.delivered)
+def _orders(noted: Weeks) -> dict[str, Floats]:
+    whole = totals(noted)
+    demanded, delivered = whole["demanded"], whole["delivered"]
     return {
-        "search_success_rate": ratio(demanded, total(books.searches)),
-        "average_order_value": ratio(total(books.retail_gmv + books.third_party_gmv), delivered),
-        "delivery_days": ratio(total(books.days), delivered),
-        "on_time_rate": ratio(delivered - total(books.late), delivered),
-        "stockout_rate": ratio(demanded - delivered, demanded),
-        "return_rate": ratio(total(books.returned), delivered),
-        "stars": model.mean_stars,
+        "search_success_rate": _ratio(demanded, whole["searches"]),
+        "average_order_value": _ratio(whole["retail_gmv"] + whole["third_party_gmv"], delivered),
+        "delivery_days": _ratio(whole["days"], delivered),
+        "on_time_rate": _ratio(delivered - whole["late"], delivered),
+        "stockout_rate": _ratio(demanded - delivered, demanded),
+        "return_rate": _ratio(whole["returned"], delivered),
+        "stars": noted["stars"],
     }
 
 
-def _welfare(model: MarketplaceModel) -> dict[str, float]:
+def _welfare(noted: Weeks) -> dict[str, Floats]:
     return {
-        "consumer_surplus": model.consumer_surplus,
-        "expected_consumer_surplus": model.expected_surplus,
-        "seller_surplus": model.seller_surplus,
-        "welfare": model.consumer_surplus + model.seller_surplus + total(model.books.margin),
+        "consumer_surplus": noted["consumer_surplus"],
+        "expected_consumer_surplus": noted["expected_surplus"],
+        "seller_surplus": noted["seller_surplus"],
+        "welfare": noted["consumer_surplus"] + noted["seller_surplus"] + totals(noted)["margin"],
     }
 
 
 def summary(weekly: pd.DataFrame, weeks: int = 52) -> dict[str, float | None]:
     """Condense the last ``weeks`` weeks by each indicator's rule; None where it is undefined throughout."""
-    tail = weekly.tail(weeks)
-    out: dict[str, float | None] = {}
-    for column in weekly.columns:
-        if column == "week":
-            continue
-        values = tail[column].dropna()
-        rule = indicator_of(column).rule
-        if values.empty:
-            out[column] = None
-        else:
-            out[column] = float(values.iloc[-1] if rule == "last" else getattr(values, rule)())
-    return out
+    columns = [name for name in weekly.columns if name != "week"]
+    tail = weekly[columns].tail(weeks).to_numpy(np.float64)
+    return {name: _condensed(tail[:, k], indicator_of(name).rule) for k, name in enumerate(columns)}
+
+
+def _condensed(values: Floats, rule: Rule) -> float | None:
+    defined = values[~np.isnan(values)]
+    if defined.size == 0:
+        return None
+    return float(defined[-1] if rule == "last" else defined.mean() if rule == "mean" else defined.sum())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import operator
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +25,7 @@ from marketplace.candidates import Cohort
 from marketplace.collector import WeeklyCollector
 from marketplace.flywheel import Flywheel
 from marketplace.ledger import OUTSIDE, PLATFORMS, Ledger, mean
+from marketplace.record import Noted
 from marketplace.scenario import Scenario, default_scenario, load_scenario
 from marketplace.search import BLOCK, Taste, empty_visits
 from marketplace.search_log import Log, empty_log, first_rows
@@ -196,10 +195,8 @@ class MarketplaceModel(ColumnModel):
         self.searches_last_week = self.adopters * scenario.customers.need_rate
         self.panel_now = np.full((count, 4), math.nan)
         self.reference: Floats = np.zeros(count)
-        self._columns = indicators.column_names(self.platform_names)
-        self._figures_of = operator.itemgetter(*self._columns[1:])
-        self._rows: list[list[float]] = []
-        self.datacollector = WeeklyCollector(self._columns, self._rows)
+        self.noted: list[Noted] = []
+        self.datacollector = WeeklyCollector(self.noted, self.platform_names)
         self._orders: list[dict[str, Any]] = []
         self.entries = self.exits = self.referred = self.repeats = 0
         self.retention = self.mean_stars = math.nan
@@ -257,17 +254,10 @@ class MarketplaceModel(ColumnModel):
 
     # -- what came out -------------------------------------------------------------------------------------------
 
-    def record(self, row: Mapping[str, float]) -> None:
-        """Keep this week's indicators."""
-        self._rows.append([float(self.week), *self._figures_of(row)])
-
     @property
     def weekly(self) -> pd.DataFrame:
         """One row a week, a column per indicator (and per platform where there are several); week is an integer."""
-        import pandas as pd
-
-        frame = pd.DataFrame(np.array(self._rows).reshape(-1, len(self._columns)), columns=self._columns)
-        return frame.astype({"week": np.int64})
+        return indicators.weekly_table(self.noted, self.platform_names)
 
     def orders(self) -> pd.DataFrame:
         """Every order placed, where ``run.record_orders`` asks for them; ids are permanent.

@@ -43,6 +43,8 @@ class WeekBooks:
 
     Attributes
     ----------
+    figures : (figures, platforms) float64
+        All of them, in the order of `FIELDS`.
     takings : Takings
         Some of the figures, the very same arrays, as one argument for a loop.
     costs : (costs, platforms) float64
@@ -61,10 +63,10 @@ class WeekBooks:
         self.__setstate__(np.zeros((len(self.FIELDS), platforms)))
 
     def __getstate__(self) -> Floats:
-        return self._figures
+        return self.figures
 
     def __setstate__(self, figures: Floats) -> None:
-        self._figures = figures
+        self.figures = figures
         for name, each in zip(self.FIELDS, figures, strict=True):
             setattr(self, name, each)
         self.takings = Takings(*figures[: len(Takings._fields)])
@@ -73,15 +75,11 @@ class WeekBooks:
 
     def clear(self) -> None:
         """Begin a new week."""
-        self._figures[:] = 0.0
+        self.figures[:] = 0.0
 
     def of(self, m: int) -> dict[str, float]:
         """Return every figure of platform m."""
-        return dict(zip(self.FIELDS, self._figures[:, m].tolist(), strict=True))
-
-    def totals(self) -> dict[str, float]:
-        """Return every figure summed over the platforms."""
-        return dict(zip(self.FIELDS, np.add.reduce(self._figures, axis=1).tolist(), strict=True))
+        return dict(zip(self.FIELDS, self.figures[:, m].tolist(), strict=True))
 
     if TYPE_CHECKING:
 

@@ -16,10 +16,10 @@ from marketplace import (
     adoption,
     entrants,
     fulfilment,
-    indicators,
     operations,
     order_record,
     panel,
+    record,
     repricing,
     sales,
     search,
@@ -337,5 +337,5 @@ def platforms_act(model: MarketplaceModel) -> None:
 
 
 def measure(model: MarketplaceModel) -> None:
-    """One row of indicators; the flywheel's link values."""
-    model.record(indicators.measure(model))
+    """Note the week: what the indicators are worked out of, and what the flywheel's links carried."""
+    model.noted.append(record.note(model))

@@ -40,7 +40,7 @@ STATES = (
     State("margin_per_customer", "currency a week", "kept", "platforms' margin per active customer, a year's mean"),
     State("ledger", "currency, units", "kept", "balances of the five kinds of account; the week's payments and goods"),
     State("_orders", "orders", "kept", "orders recorded so far, where the scenario asks for them"),
-    State("_rows", "as indicators", "kept", "the indicators of every week so far"),
+    State("noted", "as indicators", "kept", "what the indicators are worked out of, of every week so far"),
     State("capability", "share", "week", "true level of each capability of each platform"),
     State("median_days", "days", "week", "median delivery time of each platform's fulfilment"),
     State("promised", "days", "week", "promised delivery time by platform and mode"),

@@ -209,7 +209,7 @@ def test_no_column_changes_in_a_phase_that_is_not_said_to_write_it() -> None:
 
 
 APPARATUS = {
-    "_columns", "_figures_of", "_scenario", "capability_scale", "cohort", "datacollector", "first_opening", "flywheel",
+    "_scenario", "capability_scale", "cohort", "datacollector", "first_opening", "flywheel",
     "fulfilment_opens", "platform_names", "policies", "pricing", "raw_log", "rules", "searches_each", "seed",
     "to_order", "whole_log",
 }  # fmt: skip

@@ -296,7 +296,7 @@ def check_numbers(model: MarketplaceModel) -> None:
 
 
 def last_row(model: MarketplaceModel) -> dict[str, float]:
-    return dict(zip(model._columns, model._rows[-1], strict=True))
+    return dict(model.weekly.iloc[-1])
 
 
 def base_of(column: str) -> str:
@@ -386,13 +386,11 @@ def shelves(model: MarketplaceModel) -> np.ndarray:
 def nobody_to_retain(model: MarketplaceModel) -> bool:
     if model.week % QUARTER:
         return True
-    orders = [row[model._columns.index("orders")] for row in model._rows]
-    return sum(orders[-2 * QUARTER : -QUARTER]) == 0.0
+    return sum(model.weekly["orders"][-2 * QUARTER : -QUARTER]) == 0.0
 
 
 def ever_lapsed(model: MarketplaceModel) -> bool:
-    churn = [row[model._columns.index("churn_rate")] for row in model._rows]
-    return any(rate > 0.0 for rate in churn)
+    return bool((model.weekly["churn_rate"] > 0.0).any())
 
 
 def sold_net(model: MarketplaceModel) -> bool:
