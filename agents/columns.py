@@ -59,6 +59,7 @@ class Column:
         self.low = low
         self.high = high
         self.default = self.checked(default)
+        self._integers = integers_of(self.dtype)
 
     def __set_name__(self, owner: type, name: str) -> None:
         if self.name and self.name != name:
@@ -134,6 +135,14 @@ class Column:
             raise ValueError(f"Column {self.name!r} holds {span} ({self.unit}); {first.item()!r} was given.")
         return values
 
+    def fits(self, values: ArrayLike, count: int) -> bool:
+        """Whether `values` can be stored in `count` rows as they are; False where it takes a closer look to tell."""
+        if isinstance(values, np.ndarray):
+            return self.dim is None and values.shape == (count,) and values.dtype == self.dtype
+        if type(values) is int:
+            return values in self._integers
+        return type(values) is float and self.dtype == np.float64
+
     def shaped(self, values: ArrayLike, count: int, length: int | None) -> Array:
         """Return checked `values` that broadcast to `count` rows.
 
@@ -160,6 +169,14 @@ class Column:
             shapes = " or ".join(map(str, allowed))
             raise ValueError(f"Column {self.name!r} takes values of shape {shapes}, not {stored.shape}.")
         return stored
+
+
+def integers_of(dtype: np.dtype[Any]) -> range:
+    """Return the integers that a signed integer type holds; none for another type."""
+    if dtype.kind != "i":
+        return range(0)
+    held = np.iinfo(dtype)
+    return range(held.min, held.max + 1)
 
 
 def column(

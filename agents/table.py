@@ -125,11 +125,7 @@ class Table:
         columns: dict[str, Any] = {}
         for name, given in values.items():
             col = self.declared[name]
-            fits = isinstance(given, np.ndarray) and given.dtype == col.dtype and given.shape == (count,)
-            if (fits and not col.dim) or (type(given) is float and col.dtype == np.float64):
-                columns[name] = given
-            else:
-                columns[name] = col.shaped(given, count, self._length(col))
+            columns[name] = given if col.fits(given, count) else col.shaped(given, count, self._length(col))
         start, end = self.size, self.size + count
         self._reserve(end)
         for name, stored in columns.items():  # the others hold their defaults already
@@ -147,9 +143,11 @@ class Table:
         IndexError
             If a row was never appended.
         """
-        wanted: Array = np.unique(np.asarray(rows))
+        wanted: Array = np.asarray(rows)
         if wanted.size == 0:
             return np.empty(0, dtype=np.int64)
+        if wanted.ndim != 1 or (wanted[1:] <= wanted[:-1]).any():
+            wanted = np.unique(wanted)
         if wanted.dtype.kind not in "iu" or wanted[0] < 0 or wanted[-1] >= self.size:
             raise IndexError(f"Rows to remove are integers from 0 to {self.size - 1}; {rows!r} was given.")
         alive = self._arrays["alive"]

@@ -176,7 +176,7 @@ def open_sellers(
         cash=settings.cash,
         cost=traits.cost[chosen],
         quality=traits.quality[chosen],
-        listings=traits.listings[chosen],
+        listings=traits.listings[chosen].astype(np.int32),
         pricing=traits.pricing[chosen],
         mode_taste=traits.mode_taste[chosen],
         ad_bid=traits.ad_bid[chosen],
@@ -189,7 +189,8 @@ def open_sellers(
     for m in range(model.platforms.size):
         on = (home < 0) | (home == m)
         if on.any() and model.platforms.columns.failed[m] < 0:
-            put_up(model, rows[listings.owner[on]], m, Listings(*(part[on] for part in listings)))
+            theirs = listings if on.all() else Listings(*(part[on] for part in listings))
+            put_up(model, rows[theirs.owner], m, theirs)
     return rows
 
 
@@ -205,7 +206,7 @@ def put_up(model: MarketplaceModel, seller: Ints, platform: int, listings: Listi
     )  # fmt: skip
     return model.add_offers(
         seller.size,
-        seller=seller,
+        seller=seller.astype(np.int32),
         platform=platform,
         category=listings.category,
         place=listings.place,
