@@ -9,17 +9,12 @@ The figures mean most on a machine that does nothing else; the load average at t
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import os
-import platform
-import subprocess
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from benchmarks import tables
+from benchmarks.circumstances import circumstances
 from benchmarks.customer_week import compare
 from benchmarks.phases import profile
 from benchmarks.whole_runs import ROOT, help_seconds, million, run_seconds, summary
@@ -27,7 +22,6 @@ from benchmarks.world import Maturity, bench_model, maturity_of
 from marketplace import MarketplaceModel
 
 OUT = ROOT / "results" / "reference" / "speed.json"
-README = Path(__file__).resolve().parent / "README.md"
 SHARES = (0.03, 0.25, 0.60)
 PROFILED_WEEKS = 52
 
@@ -46,37 +40,6 @@ def arguments() -> argparse.Namespace:
     if given.quick:
         given.customers, given.sellers, given.rounds = 4_000, 100, 3
     return given
-
-
-def circumstances() -> dict[str, Any]:
-    """What the figures depend on: machine, versions, what else was going on."""
-    versions = {name: importlib.metadata.version(name) for name in ("mesa", "numba", "numpy")}
-    try:
-        answer = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True)
-        compiler = answer.stdout.splitlines()[0]
-    except (OSError, subprocess.CalledProcessError):
-        compiler = "none"
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    dirty = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip() + (" with changes" if dirty.stdout.strip() else ""),
-        "python": platform.python_version(),
-        **versions,
-        "gcc": compiler,
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "load_average_at_start": os.getloadavg()[0],
-    }
-
-
-def processor() -> str:
-    """Name of the processor, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def measure_weeks(given: argparse.Namespace, maturity: Maturity) -> list[dict[str, Any]]:
@@ -139,8 +102,8 @@ def main() -> int:
     print(text)
     if given.only is None and not given.quick:
         tables.write_whole(OUT, json.dumps(found, indent=1) + "\n")
-        tables.write_section(README, text)
-        print(f"\nWritten to {OUT.relative_to(ROOT)} and {README.relative_to(ROOT)}.")
+        tables.write_section(tables.README, text, "make bench")
+        print(f"\nWritten to {OUT.relative_to(ROOT)} and {tables.README.relative_to(ROOT)}.")
     return 0
 
 

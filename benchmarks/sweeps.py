@@ -1,6 +1,6 @@
 """Measure what sweeps cost: the runner and the store over bare runs, two workers against one, and a large store.
 
-    python -m benchmarks.sweeps                          # everything; writes results/reference/sweeps.json
+    python -m benchmarks.sweeps                          # everything; writes sweeps.json and README.md's figures
     python -m benchmarks.sweeps --runs 100 --large 200   # less, to see that it works; writes nothing
 
 The figures mean most on a machine that does nothing else; the load average at the start is recorded with them. Bare
@@ -13,14 +13,12 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +27,8 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks import tables
+from benchmarks.circumstances import circumstances
 from benchmarks.whole_runs import ROOT
 
 OUT = ROOT / "results" / "reference" / "sweeps.json"
@@ -261,11 +261,7 @@ def main() -> None:
         what, folder, runs = given.part
         print(json.dumps((write_large if what == "write" else ask_large)(Path(folder), int(runs))))
         return
-    found: dict[str, Any] = {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "load_average_at_start": os.getloadavg()[0],
-    }
+    found: dict[str, Any] = {"circumstances": circumstances()}
     if given.only in (None, "runs"):
         found["throughput"] = throughput(given.runs)
     if given.only in (None, "command"):
@@ -274,8 +270,8 @@ def main() -> None:
         found["store"] = large_store(given.large)
     print(json.dumps(found, indent=2))
     if given.only is None and (given.runs, given.large) == (RUNS, LARGE):
-        OUT.parent.mkdir(parents=True, exist_ok=True)
-        OUT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        tables.write_whole(OUT, json.dumps(found, indent=1) + "\n")
+        tables.write_section(tables.README, tables.sweep_report(found), "python -m benchmarks.sweeps")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- begin of the figures written by `make bench` -->", "<!-- end of the figures -->"
+README = Path(__file__).resolve().parent / "README.md"
+BEGIN, END = "<!-- begin of the figures written by `{}` -->", "<!-- end of the figures -->"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -35,6 +36,23 @@ def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
         if runs["amazon_seconds"]:
             rows.append(("amazon, seconds", runs["amazon_seconds"]["median"], "<=", 15))
         rows.append(("marketplace --help, seconds", runs["help_seconds"]["median"], "<=", 0.5))
+    return judged(rows)
+
+
+def sweep_targets(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each target of a sweep with what was measured for it."""
+    through, asked = found["throughput"], found["store"]["ask"]["seconds"]
+    rows = [
+        (f"{found['command']['runs']:,} runs of tiny on two workers, seconds", found["command"]["seconds"], "<=", 90),
+        ("runner and store over bare runs", through["runner_and_store_over_bare"], "<=", 1.1),
+        ("two workers over one", through["two_workers_times_one"], ">=", 1.8),
+        ("a band of the large store, seconds", max(asked["band"], asked["band_by_factor"]), "<=", 1),
+    ]
+    return judged(rows)
+
+
+def judged(rows: list[tuple[str, float, str, float]]) -> list[dict[str, Any]]:
+    """Return targets, given as what, value, ``<=`` or ``>=``, and bound, as met or missed."""
     return [
         {
             "what": what,
@@ -46,21 +64,50 @@ def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def report(found: dict[str, Any]) -> str:
-    """Return all findings as Markdown."""
-    here = found["circumstances"]
-    parts = [
+def target_table(targets: list[dict[str, Any]]) -> str:
+    """Return the table of targets met and missed."""
+    rows = [[t["what"], f"{t['measured']:.3g}", t["target"], "yes" if t["met"] else "**no**"] for t in targets]
+    return table(["what", "measured", "target", "met"], rows)
+
+
+def measured_where(here: dict[str, Any]) -> str:
+    """Say in a sentence when, at what commit and on what machine figures were measured."""
+    return (
         f"Measured {here['time']} at commit {here['commit']}: {here['processor']}, {here['cores']} cores, load average "
         f"{here['load_average_at_start']:.1f} at the start; Python {here['python']}, Mesa {here['mesa']}, "
-        f"numba {here['numba']}, {here['gcc']}.\n`amazon` at maturity: {found['amazon_at_maturity']['active']:.1%} of "
-        f"the customers active, {found['amazon_at_maturity']['visiting']:.1%} searching in a week."
+        f"numba {here['numba']}, {here['gcc']}."
+    )
+
+
+def sweep_report(found: dict[str, Any]) -> str:
+    """Return what sweeps cost as Markdown."""
+    through, store = found["throughput"], found["store"]
+    seconds, cpu = through["seconds_a_run"], through["processor_seconds_a_run"]
+    names = {"bare, in one process": "bare", "one worker": "one_worker", "two workers": "two_workers"}
+    rows = [[label, f"{seconds[name]:.3f}", f"{cpu[name]:.3f}"] for label, name in names.items()]
+    wrote, asked = store["write"], store["ask"]["seconds"]
+    parts = [
+        measured_where(found["circumstances"]),
+        target_table(sweep_targets(found)),
+        f"Seconds a run of `tiny`, medians over {through['runs']:,} runs of each, in turns:\n\n"
+        + table(["how", "wall", "processor"], rows),
+        f"The large store: {store['runs']:,} runs of {store['weeks']} weeks and {store['indicators']} indicators, "
+        f"written in {wrote['seconds']:.0f} s ({wrote['megabytes']:,.0f} MB, peak of {wrote['peak_megabytes']:.0f} MB "
+        f"of memory); a band over all runs takes {asked['band']:.2f} s, a band for each of its points "
+        f"{asked['band_by_factor']:.2f} s, the table of all runs {asked['summary']:.2f} s.",
+    ]
+    return "\n\n".join(parts)
+
+
+def report(found: dict[str, Any]) -> str:
+    """Return all findings as Markdown."""
+    parts = [
+        f"{measured_where(found['circumstances'])}\n"
+        f"`amazon` at maturity: {found['amazon_at_maturity']['active']:.1%} of the customers active, "
+        f"{found['amazon_at_maturity']['visiting']:.1%} searching in a week."
     ]
     if found["targets"]:
-        rows = [
-            [t["what"], f"{t['measured']:.3g}", t["target"], "yes" if t["met"] else "**no**"]
-            for t in found["targets"]
-        ]
-        parts.append("### Targets\n\n" + table(["what", "measured", "target", "met"], rows))
+        parts.append("### Targets\n\n" + target_table(found["targets"]))
     if "customer_week" in found:
         parts.append(week_tables(found["customer_week"]))
     if "phases" in found:
@@ -161,8 +208,8 @@ def write_whole(path: Path, text: str) -> None:
     aside.replace(path)
 
 
-def write_section(path: Path, text: str) -> None:
-    """Put the figures between their two marks.
+def write_section(path: Path, text: str, command: str) -> None:
+    """Put the figures that a command has found between their two marks.
 
     Raises
     ------
@@ -170,8 +217,9 @@ def write_section(path: Path, text: str) -> None:
         If the file does not hold the marks.
     """
     page = path.read_text(encoding="utf-8")
-    if BEGIN not in page or END not in page:
-        raise ValueError(f"{path} lacks the marks between which the figures stand: {BEGIN!r} and {END!r}.")
-    before, rest = page.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    write_whole(path, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    begin = BEGIN.format(command)
+    before, _, rest = page.partition(begin)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{path} lacks the marks between which the figures stand: {begin!r} and {END!r}.")
+    write_whole(path, f"{before}{begin}\n\n{text}\n\n{END}{after}")
