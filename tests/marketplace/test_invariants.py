@@ -7,10 +7,12 @@ it matters, and any of the declared fields may then differ from it, within its b
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
@@ -206,9 +208,11 @@ def check_week(model: MarketplaceModel, before: Before) -> None:
     check_goods(model, before)
     check_orders(model, before)
     check_identities(model, before)
-    check_shares(model)
-    check_numbers(model)
-    check_missing(model, before)
+    weekly = model.weekly
+    row = dict(zip(weekly.columns, weekly.to_numpy()[-1].tolist(), strict=True))
+    check_shares(model, row)
+    check_numbers(model, row)
+    check_missing(model, before, weekly, row)
 
 
 def check_money(model: MarketplaceModel, before: Before) -> None:
@@ -272,33 +276,29 @@ def check_identities(model: MarketplaceModel, before: Before) -> None:
         assert np.unique(keys).size == keys.size, f"two {name} share a key"
 
 
-def check_shares(model: MarketplaceModel) -> None:
+def check_shares(model: MarketplaceModel, row: dict[str, float]) -> None:
     c, log = model.customers.columns, model.log
     for name, shares in (("satisfaction", c.satisfaction), ("tie weight", c.tie_weight), ("choice", log.share)):
         assert ((shares >= 0.0) & (shares <= 1.0)).all(), f"{name} outside [0, 1]"
     assert (log.share.sum(axis=1) <= 1.0 + ROUNDING).all()
     assert ((model.capability >= 0.0) & (model.capability < 1.0)).all()
-    row = last_row(model)
     for name, value in row.items():
         if BOUNDED.get(base_of(name)) and not math.isnan(value):
             assert 0.0 <= value <= 1.0 + ROUNDING, f"{name} = {value}"
     assert math.isnan(row["nps"]) or -100.0 <= row["nps"] <= 100.0
 
 
-def check_numbers(model: MarketplaceModel) -> None:
+def check_numbers(model: MarketplaceModel, row: dict[str, float]) -> None:
     for name, table in named_tables(model):
         for column, array in vars(table.columns).items():
             if array.dtype.kind == "f":
                 assert np.isfinite(array).all(), f"{name}.{column} is not finite"
     offers = model.offers.columns
     assert (offers.price >= 0.0).all(), "a negative price"
-    assert not [name for name, value in last_row(model).items() if math.isinf(value)]
+    assert not [name for name, value in row.items() if math.isinf(value)]
 
 
-def last_row(model: MarketplaceModel) -> dict[str, float]:
-    return dict(model.weekly.iloc[-1])
-
-
+@cache
 def base_of(column: str) -> str:
     """Name of the indicator of a column, whichever platform's."""
     known = {indicator.name for indicator in INDICATORS}
@@ -313,18 +313,17 @@ BOUNDED = {
 }
 
 
-def check_missing(model: MarketplaceModel, before: Before) -> None:
+def check_missing(model: MarketplaceModel, before: Before, weekly: pd.DataFrame, row: dict[str, float]) -> None:
     """An indicator is missing if and only if there is nothing it could be measured on."""
-    row = last_row(model)
     for column, value in row.items():
         if column != "week":
             name = base_of(column)
             platform = model.platform_names.index(column[len(name) + 1 :]) if column != name else None
-            missing = undefined(model, before, name, platform)
+            missing = undefined(model, before, weekly, name, platform)
             assert math.isnan(value) == missing, f"week {model.week}: {column} = {value}"
 
 
-def undefined(model: MarketplaceModel, before: Before, name: str, m: int | None) -> bool:
+def undefined(model: MarketplaceModel, before: Before, weekly: pd.DataFrame, name: str, m: int | None) -> bool:
     """Whether an indicator has nothing to be measured on this week, on platform ``m`` or (None) on the market."""
     over = slice(None) if m is None else slice(m, m + 1)
     books = {field: float(getattr(model.books, field)[over].sum()) for field in model.books.FIELDS}
@@ -335,9 +334,9 @@ def undefined(model: MarketplaceModel, before: Before, name: str, m: int | None)
         "search_success_rate": books["searches"] == 0.0,
         "average_order_value": books["delivered"] == 0.0,
         "churn_rate": before.active + model.joined_now.sum() == 0,  # nobody was there to leave
-        "retention_rate": nobody_to_retain(model),
+        "retention_rate": nobody_to_retain(model, weekly),
         "repeat_purchase_rate": books["orders"] == 0.0,
-        "customer_lifetime_value": not ever_lapsed(model),
+        "customer_lifetime_value": not (weekly["churn_rate"] > 0.0).any(),
         "nps": model.lapse_counts[3] == 0,
         "referral_rate": model.joined_now[2:5].sum() == 0,
         "third_party_share": gmv == 0.0,
@@ -383,14 +382,10 @@ def shelves(model: MarketplaceModel) -> np.ndarray:
     return count[:, np.unique(model.panel_category)].sum(axis=1) > 0
 
 
-def nobody_to_retain(model: MarketplaceModel) -> bool:
+def nobody_to_retain(model: MarketplaceModel, weekly: pd.DataFrame) -> bool:
     if model.week % QUARTER:
         return True
-    return sum(model.weekly["orders"][-2 * QUARTER : -QUARTER]) == 0.0
-
-
-def ever_lapsed(model: MarketplaceModel) -> bool:
-    return bool((model.weekly["churn_rate"] > 0.0).any())
+    return sum(weekly["orders"][-2 * QUARTER : -QUARTER]) == 0.0
 
 
 def sold_net(model: MarketplaceModel) -> bool:
