@@ -386,7 +386,7 @@ commission = 0.15
 
 def test_a_world_counts_what_its_file_states_by_hand_as_assumption() -> None:
     known = certainty.sureness("bazaar")
-    assert known["customers.need_rate"].searched == ("0.05", "0.2")
+    assert known["customers.need_rate"].searched == ("0.02", "0.2")
     assert known["sellers.count"].status == certainty.BARE
     assert known["experience.stars_per_day"].status == certainty.VERIFIED
     assert not {"run.weeks", "name", "flywheel.reference_week"} & known.keys()
@@ -396,9 +396,9 @@ FOUND = {
     "scenario": "bazaar", "targets_file": "bazaar", "plan": {"targets": "x"}, "trials": 200,
     "best": {"trial": 7, "loss": 1.0, "targets": []},
     "parameters": [
-        {"path": "customers.need_rate", "value": 0.056, "low": 0.05, "high": 0.2, "scale": "log", "pinned": True,
-         "words": "pinned down: 0.05 to 0.07 come near", "profile": [[0.05, 1.0]]},
-        {"path": "entry.cost", "value": 20.0, "low": 1.0, "high": 60.0, "scale": "linear", "pinned": False},
+        {"path": "customers.need_rate", "value": 0.03001, "low": 0.02, "high": 0.2, "scale": "log", "pinned": True,
+         "words": "pinned down: 0.02 to 0.07 come near", "profile": [[0.02, 1.0]]},
+        {"path": "entry.cost", "value": 2.0, "low": 1.0, "high": 20.0, "scale": "linear", "pinned": False},
     ],
 }  # fmt: skip
 
@@ -417,9 +417,9 @@ def test_a_calibration_fills_the_table_of_what_was_searched(
     of = tables.Material([], {}, {}, {"bazaar": calibration.load("bazaar")})
     text = tables.searched("bazaar", of)
     assert "200 trials. It aimed at other targets than those shipped now." in text
-    assert "| `customers.need_rate` | `0.056` | 0.05 to 0.2, log | pinned down: 0.05 to 0.07 come near |" in text
-    assert "| `entry.cost` | `43.0` | 1 to 60 | not pinned down by these facts; the best trial has 20 |" in text
-    assert "| `sellers.exit_rate` | `0.0117` | 0.001 to 0.02 | not known |" in text
+    assert "| `customers.need_rate` | `0.03001` | 0.02 to 0.2, log | pinned down: 0.02 to 0.07 come near |" in text
+    assert "| `entry.cost` | `1.134` | 1 to 20 | not pinned down by these facts; the best trial has 2 |" in text
+    assert "| `sellers.exit_rate` | `0.001047` | 0.001 to 0.02 | not known |" in text
 
 
 def test_without_a_calibration_nothing_is_said_to_be_pinned_down() -> None:
