@@ -261,6 +261,6 @@ def compiled_already(say: Callable[[str], None]) -> bool:
         say("running uncompiled (MARKETPLACE_PLAIN=1): slow, and the same to the last bit")
         return True
     if not compiled.is_cached():
-        say("compiling rules, once for these sources: about half a minute")
+        say("compiling rules, once for these sources: half a minute to two")
         return False
     return True

@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from agents.compiled import loop
 
-BATCH = 128  # searches side by side
+# Of a type of their own, because numba compiles anew for every plain number that stands in a call.
+BATCH, ONE, ZERO = np.int64(128), np.int64(1), np.int64(0)
+"""Searches side by side, and one alone; the first of them, or nothing where something is left out."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from agents.chance import MARKET, SEARCH, child_keys, draws
 from agents.compiled import block_rule, loop
-from marketplace.desk import BATCH, empty_desk
+from marketplace.desk import BATCH, ZERO, empty_desk
 from marketplace.search import places_of
 from marketplace.visiting import list_shown, rank, retrieve, value, weigh
 
@@ -47,7 +47,7 @@ def read_panel(category, place, alpha, shelf, days, rules, categories, out):  # 
     """
     exact = np.zeros(out.shape[0])
     true = np.ones(out.shape[0])
-    desk = empty_desk(BATCH, min(rules.candidates, shelf.place.size), rules.shown, 0)
+    desk = empty_desk(BATCH, min(rules.candidates, shelf.place.size), rules.shown, ZERO)
     for platform in range(out.shape[0]):
         served = 0
         out[platform] = 0.0
@@ -59,10 +59,10 @@ def read_panel(category, place, alpha, shelf, days, rules, categories, out):  # 
                 desk.platform[k] = platform
                 desk.category[k] = category[first + k]
                 desk.place[k] = place[first + k]
-            retrieve(count, 0, 0, SEARCH, rules, categories, shelf, exact, desk)
+            retrieve(count, np.uint64(0), ZERO, np.int64(SEARCH), rules, categories, shelf, exact, desk)
             rank(count, rules, shelf, desk)
             list_shown(count, rules, desk)
-            value(count, rules, true, 0, shelf, desk)
+            value(count, rules, true, ZERO, shelf, desk)
             weigh(count, 0.0, desk)
             served += read_desk(count, shelf, days, desk, out[platform])
         out[platform, 0] = out[platform, 0] / served if served > 0 else math.nan

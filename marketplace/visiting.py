@@ -17,7 +17,7 @@ from agents.chance import ELSEWHERE, NEED, SEARCH, VISIT, draw
 from agents.compiled import block_loop, block_rule
 from agents.customer import ACTIVE, circle_distance, utility, visit_rate, visits, wrap
 from agents.maths import exponential
-from marketplace.desk import BATCH, empty_crowd, empty_desk
+from marketplace.desk import BATCH, ONE, ZERO, empty_crowd, empty_desk
 from marketplace.search import (
     BLOCK,
     UNIFORM_WIDTH,
@@ -334,7 +334,7 @@ def visit_block(  # type: ignore[no-untyped-def]
         count = min(BATCH, visitors - first)
         sit_down(first, count, people, offer_seller, shelf.position, crowd, desk)
         name_needs(count, seed, week, taste, desk)
-        search(count, seed, week, SEARCH, rules, people, taste, shelf, seen, desk)
+        search(count, seed, week, np.int64(SEARCH), rules, people, taste, shelf, seen, desk)
         for k in range(count):
             logged = log_share >= 1.0 or crowd.u_log[first + k] < log_share
             if logged and log_at < log_end:
@@ -348,15 +348,15 @@ def visit_block(  # type: ignore[no-untyped-def]
                     rules.platform_sensitivity, desk.platform[k],
                 )  # fmt: skip
                 if platform >= 0:
-                    sit_down(first + k, 1, people, offer_seller, shelf.position, crowd, alone)
+                    sit_down(first + k, ONE, people, offer_seller, shelf.position, crowd, alone)
                     alone.platform[0] = platform
                     alone.category[0] = desk.category[k]
                     alone.place[0] = desk.place[k]
-                    search(1, seed, week, ELSEWHERE, rules, people, taste, shelf, seen, alone)
+                    search(ONE, seed, week, np.int64(ELSEWHERE), rules, people, taste, shelf, seen, alone)
                     if logged and log_at < log_end:
-                        write_down(0, log_at, rules, shelf, alone, log)
+                        write_down(ZERO, log_at, rules, shelf, alone, log)
                         log_at += 1
-                    buys = choose(0, slot, rules, level, shelf, alone, visits_)
+                    buys = choose(ZERO, slot, rules, level, shelf, alone, visits_)
                     slot += 1
             bought += buys
     visits_.filled[block] = slot - block * BLOCK * each
@@ -382,7 +382,7 @@ def visit_and_choose(  # type: ignore[no-untyped-def]
     ties = people.tie_offer.shape[1]
     take = min(rules.candidates, shelf.place.size)
     desk = empty_desk(BATCH, take, rules.shown, ties)
-    alone = empty_desk(1, take, rules.shown, ties)
+    alone = empty_desk(ONE, take, rules.shown, ties)
     for block in range(first_block, last_block):
         visit_block(
             block, seed, week, each, log_share, rules, offer_seller, level, people, taste, shelf, seen, visits_, log,
