@@ -126,7 +126,14 @@ def boxes_of(results: Any, condition: Condition, *, density: float = DENSITY) ->
     table = _as_prim_takes_it(outputs.points).iloc[rows].reset_index(drop=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pandas and NumPy, about what is done inside
-        return list(_boxes(prim(table, cases, threshold=density), table, density))
+        return list(_boxes(prim(table, cases, **_threshold(prim, density)), table, density))
+
+
+def _threshold(prim: Any, density: float) -> dict[str, float]:
+    """The density below which a box is not worth looking at, which only the workbench below version 3 asks for."""
+    from inspect import signature
+
+    return {"threshold": density} if "threshold" in signature(prim).parameters else {}
 
 
 def _boxes(search: Any, table: pd.DataFrame, density: float) -> Iterator[Box]:

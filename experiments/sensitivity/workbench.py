@@ -124,7 +124,9 @@ def _parameter(name: str, factor: Factor) -> Any:
         return IntegerParameter(name, int(drawn.low), int(drawn.high))
     if drawn.field.whole:
         raise DesignError(f"{factor.path}: the workbench draws whole numbers from uniform ranges only")
-    return RealParameter.from_dist(name, _law(*drawn.salib), pff=False)
+    parameter = RealParameter.from_dist(name, _law(*drawn.salib))
+    parameter.pff = False  # which from_dist() of the workbench below version 3 leaves out
+    return parameter
 
 
 def _law(name: str, bounds: Sequence[float]) -> Any:
