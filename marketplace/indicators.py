@@ -143,11 +143,15 @@ def columns_of(noted: Weeks, platforms: list[str]) -> dict[str, Floats]:
     dict of str to (n,) float64
         By column name; the week itself is not among them.
     """
-    every = {**_customers(noted), **_platforms(noted), **_sellers(noted), **_orders(noted), **_welfare(noted)}
+    books, whole = figures(noted), totals(noted)
+    every = {
+        **_customers(noted, whole), **_platforms(noted, books, whole), **_sellers(noted), **_orders(noted, whole),
+        **_welfare(noted, whole),
+    }  # fmt: skip
     every.update(zip(LINK_COLUMNS, _mean(noted["links"]).T, strict=True))
     every.update(zip(NETWORK, noted["network"].T, strict=True))
     if len(platforms) > 1:
-        for name, each in _each_platform(noted).items():
+        for name, each in _each_platform(noted, books).items():
             every.update((f"{name}.{platform}", each[:, m]) for m, platform in enumerate(platforms))
     return every
 
@@ -166,9 +170,8 @@ def _mean(values: Floats) -> Floats:
     return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1).astype(np.float64))
 
 
-def _each_platform(noted: Weeks) -> dict[str, Floats]:
+def _each_platform(noted: Weeks, books: Weeks) -> dict[str, Floats]:
     """What is recorded of every platform where there are several; (n, platforms) each."""
-    books = figures(noted)
     gmv = books["retail_gmv"] + books["third_party_gmv"]
     return {
         "satisfaction": noted["satisfaction"],
@@ -190,7 +193,7 @@ def _each_platform(noted: Weeks) -> dict[str, Floats]:
     }
 
 
-def _customers(noted: Weeks) -> dict[str, Floats]:
+def _customers(noted: Weeks, whole: Weeks) -> dict[str, Floats]:
     joined = noted["joined"]
     lapsed, promoters, detractors, active = noted["lapses"].T
     return {
@@ -201,16 +204,15 @@ def _customers(noted: Weeks) -> dict[str, Floats]:
         "retention_rate": noted["retention"],
         "nps": _ratio(100.0 * (promoters - detractors), active),
         "referral_rate": _ratio(joined[:, 3] + joined[:, 4], joined[:, 2:5].sum(axis=1)),
-        "repeat_purchase_rate": _ratio(noted["repeats"], totals(noted)["orders"]),
+        "repeat_purchase_rate": _ratio(noted["repeats"], whole["orders"]),
         "satisfaction": noted["satisfaction"].mean(axis=1),
         **{f"new_customers.{channel}": joined[:, code] for code, channel in enumerate(CHANNELS) if code >= 2},
     }
 
 
-def _platforms(noted: Weeks) -> dict[str, Floats]:
-    whole, fulfilled = totals(noted), figures(noted)["fulfilled"]
+def _platforms(noted: Weeks, books: Weeks, whole: Weeks) -> dict[str, Floats]:
     gmv, shipped, revenue = whole["retail_gmv"] + whole["third_party_gmv"], whole["fulfilled"], whole["revenue"]
-    weighted = _ratio((noted["unit_cost"] * fulfilled).sum(axis=1), shipped)
+    weighted = _ratio((noted["unit_cost"] * books["fulfilled"]).sum(axis=1), shipped)
     return {
         "gmv": gmv,
         "orders": whole["orders"],
@@ -254,8 +256,7 @@ def _sellers(noted: Weeks) -> dict[str, Floats]:
     }
 
 
-def _orders(noted: Weeks) -> dict[str, Floats]:
-    whole = totals(noted)
+def _orders(noted: Weeks, whole: Weeks) -> dict[str, Floats]:
     demanded, delivered = whole["demanded"], whole["delivered"]
     return {
         "search_success_rate": _ratio(demanded, whole["searches"]),
@@ -268,12 +269,12 @@ def _orders(noted: Weeks) -> dict[str, Floats]:
     }
 
 
-def _welfare(noted: Weeks) -> dict[str, Floats]:
+def _welfare(noted: Weeks, whole: Weeks) -> dict[str, Floats]:
     return {
         "consumer_surplus": noted["consumer_surplus"],
         "expected_consumer_surplus": noted["expected_surplus"],
         "seller_surplus": noted["seller_surplus"],
-        "welfare": noted["consumer_surplus"] + noted["seller_surplus"] + totals(noted)["margin"],
+        "welfare": noted["consumer_surplus"] + noted["seller_surplus"] + whole["margin"],
     }
 
 

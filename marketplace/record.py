@@ -53,7 +53,7 @@ class Noted(NamedTuple):
 
 
 Weeks = dict[str, Floats]
-"""What is noted of n weeks: every field of `Noted` with a first axis (n,)."""
+"""Figures of n weeks by name, each with a first axis (n,)."""
 
 
 def note(model: MarketplaceModel) -> Noted:
@@ -96,16 +96,16 @@ def note(model: MarketplaceModel) -> Noted:
 
 
 def all_weeks(noted: Sequence[Noted]) -> Weeks:
-    """Put what is noted of n weeks, at least one, together."""
+    """Put what is noted of n weeks, at least one, together by the fields of `Noted`."""
     every = zip(Noted._fields, zip(*noted, strict=True), strict=True)
     return {name: np.array(values, np.float64) for name, values in every}
 
 
-def figures(weeks: Weeks) -> dict[str, Floats]:
+def figures(weeks: Weeks) -> Weeks:
     """Return the platforms' figures by name, (n, platforms) each."""
     return dict(zip(WeekBooks.FIELDS, np.moveaxis(weeks["books"], 1, 0), strict=True))
 
 
-def totals(weeks: Weeks) -> dict[str, Floats]:
+def totals(weeks: Weeks) -> Weeks:
     """Return the figures summed over the platforms, (n,) each."""
     return dict(zip(WeekBooks.FIELDS, weeks["books"].sum(axis=2).T, strict=True))
