@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test slow bench check reference validity docs golden golden-refresh clean
+.PHONY: run test slow bench check compiled reference validity docs golden golden-refresh clean
 
 run: $(READY)  ## the default world and its twin with the loop cut; says where the report lies
 	$(BIN)/marketplace run amazon --twin
 
-test: $(READY) check  ## style, types and the fast tests
-	$(BIN)/python -m pytest -q -n 2
+test: $(READY)  ## style, types and the fast tests
+	$(MAKE) -j 2 check compiled
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 slow: $(READY)  ## the statistical suites and large worlds
 	$(BIN)/python -m pytest -q -m slow
@@ -21,6 +22,9 @@ bench: $(READY)  ## speed against plain Mesa and against C, in one run
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+compiled: $(READY)  ## compile the loops, which a run, or else each of two test workers, would do
+	$(BIN)/python -m marketplace.compiling
 
 reference: $(READY)  ## make anew what results/reference/ holds
 	$(BIN)/python -m experiments.reference
@@ -36,7 +40,8 @@ docs: $(READY)  ## make anew the tables of docs/odd.md
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[test]'
+	-$(BIN)/python -m compileall -q -q -j 0 -x '/tests?/' $(VENV)/lib  # pip would do it on one processor
 	touch $(READY)
 
 golden: $(READY)  ## compare the shipped scenarios with their baseline

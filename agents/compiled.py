@@ -61,7 +61,8 @@ _threads = 1
 _pool: ThreadPoolExecutor | None = None
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # fewer than the machine has, where a scheduler grants fewer
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -70,7 +71,7 @@ def _processors() -> int:
 def set_threads(count: int) -> None:
     """Use ``count`` threads in loops over blocks; 0 takes all that this process may use. No result depends on it."""
     global _threads, _pool
-    wanted = count if count > 0 else _processors()
+    wanted = count if count > 0 else processors()
     if wanted != _threads:
         _threads, _pool = wanted, None
 

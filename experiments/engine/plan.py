@@ -60,15 +60,21 @@ def jobs_of(design: Design, part: Part = ALL, done: set[tuple[int, int]] | None 
     done : set of (int, int), optional
         Points and replicates to leave out.
     """
-    imports = list(design.imports)
     points, replicates = range(len(design.rows)), range(design.replications)
     places = itertools.product(points, replicates)
     if design.kind == "arms":  # seed by seed, so that what an interruption leaves are pairs
         places = ((point, replicate) for replicate in replicates for point in points)
-    for point, replicate in places:
-        number = point * design.replications + replicate
-        if part.has(number) and (point, replicate) not in (done or ()):
-            yield Job.of(design.scenario(point, replicate), point, replicate, imports)
+    for place in places:
+        if place not in (done or ()) and (job := job_at(design, part, *place)) is not None:
+            yield job
+
+
+def job_at(design: Design, part: Part, point: int, replicate: int) -> Job | None:
+    """The job of one place of a design; None where the design, or this part of it, has no such place."""
+    number = point * design.replications + replicate
+    if point >= len(design.rows) or replicate >= design.replications or not part.has(number):
+        return None
+    return Job.of(design.scenario(point, replicate), point, replicate, list(design.imports))
 
 
 def manifest_of(design: Design, part: Part, weekly: bool) -> Manifest:

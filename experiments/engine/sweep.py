@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.engine.jobs import Done, Job
-from experiments.engine.plan import Part, jobs_of, manifest_of, what_changed
+from experiments.engine.plan import Part, job_at, jobs_of, manifest_of, what_changed
 from experiments.engine.running import run_jobs
 from experiments.errors import ResultsError
 from experiments.files import read_json, write_json
@@ -190,18 +190,18 @@ def _take_up(
     wanted.weekly = wanted.weekly or store.manifest.weekly
     changed = what_changed(store.manifest, wanted)
     there = finished_runs(store, wanted.weekly)
-    if changed:
-        stand = {job.run_id for job in jobs_of(design, part)} & there.all_ids if there.all_ids else set()
-    else:
-        stand = there.whole
-    stale = there.all_ids - (stand & there.whole)
+    stand = there.whole
+    if changed:  # a run is looked for at its own place only: the design may have a thousand times as many
+        jobs = {run_id: job_at(design, part, *there.places[run_id]) for run_id in there.whole}
+        stand = {run_id for run_id, job in jobs.items() if job is not None and job.run_id == run_id}
+    stale = there.all_ids - stand
     if changed and there.all_ids:
-        progress.say(_what_stands(changed, len(there.all_ids), len(stand & there.whole)))
+        progress.say(_what_stands(changed, len(there.all_ids), len(stand)))
     _say_versions(store.folder, progress)
     if stale:
         store.forget(KINDS, stale, aside=".stale")
     _renew(store.manifest, wanted)
-    return {there.places[run_id] for run_id in stand & there.whole}
+    return {there.places[run_id] for run_id in stand}
 
 
 def _renew(manifest: Manifest, wanted: Manifest) -> None:
