@@ -1,19 +1,19 @@
-"""Platforms that failed in a run: which, when, and what to say of it.
+"""Platforms that failed: which, when or how often, and what to say of it.
 
-A platform fails in the week at whose end its cash lies below its credit line, and is closed from then on; so the cash
-of a run says when it failed. The first week below the line is the column ``failed`` of the platforms
-(tests/experiments/test_closures.py).
+A platform fails in the week at whose end its cash lies below its credit line, and is closed from then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from marketplace.scenario import Scenario
+
+COLUMN = "open_platforms"
 
 
 def failed_platforms(weekly: pd.DataFrame, scenario: Scenario) -> dict[str, int]:
@@ -22,16 +22,14 @@ def failed_platforms(weekly: pd.DataFrame, scenario: Scenario) -> dict[str, int]
     Parameters
     ----------
     weekly : DataFrame
-        The weeks of a run: ``week`` and the cash of every platform, in currency.
+        The weeks of a run: ``week`` and ``open_platforms``, of every platform where there are several.
     scenario : Scenario
         The world of the run.
     """
-    out = {}
-    for name, (column, line) in _purses(scenario).items():
-        below = weekly.loc[weekly[column] < -line, "week"]
-        if len(below):
-            out[name] = int(below.iloc[0])
-    return out
+    names = [settings.name for settings in scenario.platforms]
+    columns = [f"{COLUMN}.{name}" for name in names] if len(names) > 1 else [COLUMN]
+    closed = {name: weekly.loc[weekly[column] == 0.0, "week"] for name, column in zip(names, columns, strict=True)}
+    return {name: int(weeks.iloc[0]) for name, weeks in closed.items() if len(weeks)}
 
 
 def closure_sentences(failed: Mapping[str, int], scenario: Scenario, *, cut: bool = False) -> list[str]:
@@ -46,43 +44,46 @@ def closure_sentences(failed: Mapping[str, int], scenario: Scenario, *, cut: boo
     cut : bool
         Whether it is the run with the loop cut that is spoken of.
     """
+    lines = {settings.name: settings.credit_line for settings in scenario.platforms}
     said = []
     for name, week in failed.items():
-        who = "the platform" if len(scenario.platforms) == 1 else f"the platform {name}"
         text = (
-            f"{'with the loop cut, ' if cut else ''}{who} failed in week {week}: its cash fell below the "
-            f"credit line of {_purses(scenario)[name][1]:,.0f} and it was closed"
+            f"{'with the loop cut, ' if cut else ''}{_who(name, len(lines))} failed in week {week}: its cash fell "
+            f"below the credit line of {lines[name]:,.0f} and it was closed"
         )
         said.append(f"{text[:1].upper()}{text[1:]}.")
     return said
 
 
-def closure_notes(summary: pd.DataFrame, worlds: Mapping[str, Scenario]) -> list[str]:
-    """How many runs of an arm ended with a platform that had failed, a sentence for each arm that has any.
+def flags_of(runs: pd.DataFrame) -> list[str]:
+    """Columns that say whether a platform is open: one of each where there are several."""
+    several = [name for name in runs if name.startswith(f"{COLUMN}.") and runs[name].notna().any()]
+    return several or [name for name in runs if name == COLUMN]
+
+
+def closure_notes(summary: pd.DataFrame) -> list[str]:
+    """How many runs ended with a platform that had failed: a sentence for each arm and platform that has any.
 
     Parameters
     ----------
     summary : DataFrame
-        A row per run: ``arm``, ``status``, and the last cash of every platform, in currency.
-    worlds : mapping of str to Scenario
-        The arms.
+        A row per run: ``status``, ``open_platforms`` at the end, of every platform where there are several; and
+        ``arm``, where they are runs of several.
     """
-    notes = []
-    for label, world in worlds.items():
-        runs = summary[(summary["arm"] == label) & (summary["status"] == "complete")]
-        for name, (column, line) in _purses(world).items():
-            count = int((runs[column] < -line).sum())
-            if count:
-                who = "the platform" if len(world.platforms) == 1 else f"the platform {name}"
-                why = "its cash fell below its credit line"
-                notes.append(f"{label}: {who} failed in {count} of {len(runs)} runs: {why}")
-    return notes
+    done = summary[summary["status"] == "complete"]
+    arms = done.groupby("arm", sort=False) if "arm" in done else [("", done)]
+    return [f"{arm}: {said}" if arm else said for arm, runs in arms for said in _counted(runs)]
 
 
-def _purses(scenario: Scenario) -> dict[str, tuple[str, float]]:
-    """Of every platform, the column of its cash and its credit line, in currency."""
-    several = len(scenario.platforms) > 1
-    return {
-        settings.name: (f"platform_cash.{settings.name}" if several else "platform_cash", settings.credit_line)
-        for settings in scenario.platforms
-    }
+def _counted(runs: pd.DataFrame) -> Iterable[str]:
+    """``the platform failed in 3 of 20 runs: its cash fell below its credit line``"""
+    flags = flags_of(runs)
+    for flag in flags:
+        count = int((runs[flag] == 0.0).sum())
+        if count:
+            who = _who(flag.removeprefix(f"{COLUMN}."), len(flags))
+            yield f"{who} failed in {count:,} of {len(runs):,} runs: its cash fell below its credit line"
+
+
+def _who(name: str, platforms: int) -> str:
+    return f"the platform {name}" if platforms > 1 else "the platform"

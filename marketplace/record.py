@@ -25,6 +25,7 @@ class Noted(NamedTuple):
     books: Floats  # (figures of WeekBooks, platforms)
     cash: Floats  # (platforms,)
     unit_cost: Floats  # (platforms,)
+    open: npt.NDArray[np.bool_]  # (platforms,) whether it has not failed
     satisfaction: Floats  # (platforms,) mean of active customers
     retail_price: Floats  # (platforms,) over price level
     offers: Ints  # (platforms,)
@@ -67,6 +68,7 @@ def note(model: MarketplaceModel) -> Noted:
         books.figures.copy(),
         p.cash.copy(),
         p.unit_cost.copy(),
+        p.failed < 0,
         model.mean_satisfaction,
         np.array([model.retail_price(m) for m in platforms]),
         np.array([offers.third_party_on(m)[0] + offers.retail(m).size for m in platforms]),

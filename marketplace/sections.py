@@ -246,7 +246,7 @@ class Platform(Section):
     capacity_cost: float = field(0.12, "currency per order of capacity per week", "what a unit of capacity costs, used or not", ge=0, le=1e6)
     capacity_lump: float = field(0.3, "share", "size of a lump of new capacity, as a share of what stands and is on order", gt=0, le=10)
     capacity_trigger: float = field(0.8, "share", "utilisation forecast at which a lump is ordered", gt=0, le=10)
-    capacity_lead: int = field(12, "weeks", "weeks until a lump stands; it serves from the week after, and the forecast looks as far ahead", ge=0, le=200)
+    capacity_lead: int = field(12, "weeks", "weeks until a lump stands; it serves from the week after, and the forecast looks as far ahead", ge=1, le=200)
     capacity_wear: float = field(0.002, "per week", "share of capacity that wears off, or whose lease ends, in a week", ge=0, le=1)
     overload_cost: float = field(0.5, "share", "extra handling cost of an order above capacity", ge=0, le=100)
     speed_cost: float = field(0.25, "share", "handling cost rises by this share when promised days halve", ge=0, le=100)

@@ -186,7 +186,7 @@ def _compare_store(place: Path, worlds: dict[str, Scenario], asked: Asked) -> Co
         found = asked.compare(summary, list(worlds))
     except ResultsError as error:
         return error
-    found.notes.extend(closure_notes(summary, worlds))
+    found.notes.extend(closure_notes(summary))
     write_comparison(found, place)
     return found
 

@@ -48,11 +48,13 @@ def sweep(
 
     Exit code 1 if runs failed (the others are kept), 130 if it was interrupted.
     """
+    from experiments.closures import closure_notes
     from experiments.designs import load_design
     from experiments.engine.sweep import How, carry_out_sweep
     from experiments.own_code import naming_imports
     from experiments.progress import progress_for
     from experiments.runs import Stop, compiled_already
+    from experiments.store.reading import load_results
     from marketplace.scenario import parse_assignment
 
     part = read_part(shard)
@@ -76,6 +78,9 @@ def sweep(
 
         write_csv(place)
     typer.echo(str(place) if quiet else f"results: {place}")
+    if not quiet:
+        for note in closure_notes(load_results(place).summary):
+            typer.echo(note)
     conclude(swept)
 
 

@@ -89,6 +89,8 @@ def read_arms(folders: Sequence[Path]) -> Arms:
     """
     import pandas as pd
 
+    from experiments.closures import closure_notes
+
     runs = [folder for folder in folders if _kind(folder) == "run"]
     parts = _run_parts(runs) + [_sweep_part(folder) for folder in folders if folder not in runs]
     _tell_apart(parts)
@@ -105,6 +107,7 @@ def read_arms(folders: Sequence[Path]) -> Arms:
         where = ", ".join(part.where for part in parts)
         notes.append(f"made with different sources or versions ({where}): a difference may be theirs")
     summary = pd.concat([part.summary for part in parts], ignore_index=True)
+    notes += closure_notes(summary)
     return Arms(summary, [label for part in parts for label in part.labels], parts[0].weeks, notes, parts)
 
 
@@ -132,7 +135,6 @@ def _run_parts(folders: Sequence[Path]) -> list[Part]:
     """Runs by scenario, whatever their seed."""
     import pandas as pd
 
-    from experiments.closures import closure_notes
     from experiments.comparison.arms import identity, labels_of
     from experiments.results import load_run
 
@@ -154,7 +156,6 @@ def _run_parts(folders: Sequence[Path]) -> list[Part]:
             for run in group
             if run.provenance["status"] != "complete"
         ]
-        notes += closure_notes(pd.DataFrame(rows), {label: group[0].scenario})
         sources = sorted({_made_with(run.provenance) for run in group})
         if len(sources) > 1:
             notes.append(f"{label}: its runs were made with different sources or versions")

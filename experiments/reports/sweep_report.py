@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from experiments.closures import closure_notes, flags_of
 from experiments.comparison.comparison import compare_arms
 from experiments.comparison.printing import change, span
 from experiments.errors import ResultsError
@@ -90,12 +91,13 @@ def _what_was_run(results: Results, runs: pd.DataFrame) -> Section:
 
 def _headline(results: Results, runs: pd.DataFrame) -> Section:
     means, weeks = runs.groupby("point")["gmv"].mean().dropna(), _last(results)
+    closures = _closures(results, runs)
     if means.empty:
-        return Section("Headline", "", paragraphs(f"No run sold anything in {weeks}."))
+        return Section("Headline", "", paragraphs(f"No run sold anything in {weeks}.", *closures))
     best, worst = means.idxmax(), means.idxmin()
     if best == worst or means[best] == means[worst]:
         first = f"GMV of {weeks} is {number(float(means[best]))} at every point."
-        return Section("Headline", "", paragraphs(first))
+        return Section("Headline", "", paragraphs(first, *closures))
     more = _more(float(means[worst]), float(means[best]))
     first = (
         f"GMV of {weeks} ranges from {number(float(means[worst]))} to {number(float(means[best]))}"
@@ -103,7 +105,18 @@ def _headline(results: Results, runs: pd.DataFrame) -> Section:
     )
     rest = [f"It is highest at {_named(results, best)} and lowest at {_named(results, worst)}."]
     rest.append(_apart(runs, best, worst, len(means)))
-    return Section("Headline", "", paragraphs(first, *rest, *_strongest(results, runs)))
+    return Section("Headline", "", paragraphs(first, *rest, *_strongest(results, runs), *closures))
+
+
+def _closures(results: Results, runs: pd.DataFrame) -> list[str]:
+    """How many runs ended with a platform that had failed, and at which point most did."""
+    said = [f"{note[:1].upper()}{note[1:]}." for note in closure_notes(runs.drop(columns="arm", errors="ignore"))]
+    failures = (runs[flags_of(runs)] == 0.0).sum(axis=1).groupby(runs["point"]).agg(["sum", "size"])
+    if said and len(failures) > 1:
+        most = failures["sum"].idxmax()
+        of = f"{failures.loc[most, 'sum']} of them in {how_many(int(failures.loc[most, 'size']), 'run')}"
+        said.append(f"Most failures are at {_named(results, most)}: {of}.")
+    return said
 
 
 def _more(low: float, high: float) -> str:

@@ -65,7 +65,7 @@ def platform_of(dice: Dice, name: str, *, may_fail: bool) -> dict[str, Any]:
         "progress_ratio": dice.real(0.7, 0.95), "launch_volume": dice.real(20.0, 400.0),
         "capacity": dice.one_of(0.0, dice.real(1.0, 10.0), dice.real(5.0, 40.0)),
         "capacity_cost": dice.real(0.02, 0.3), "capacity_lump": dice.real(0.1, 0.6),
-        "capacity_trigger": dice.real(0.4, 1.0), "capacity_lead": dice.whole(0, 4),
+        "capacity_trigger": dice.real(0.4, 1.0), "capacity_lead": dice.whole(1, 4),
         "capacity_wear": dice.real(0.0, 0.1), "overload_cost": dice.real(0.1, 1.0),
         "speed_cost": dice.real(0.1, 1.0), "overhead": 30.0 if may_fail else dice.real(0.1, 1.0),
         "overhead_share": dice.real(0.0, 0.05), "cash": 200.0 if may_fail else 2000.0,

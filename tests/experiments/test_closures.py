@@ -32,6 +32,19 @@ class Spender(PlatformPolicy):
     def decide(self, books):
         return Decision(dividend=9000.0 if books.week > 3 else 0.0)
 """
+DESIGN = """
+scenario = "small.toml"
+imports = ["spender.py"]
+replications = 2
+
+[design]
+kind = "grid"
+
+[design.factors]
+"policy.name" = ["reinvest", "spender"]
+"platform.commission" = [0.1, 0.2]
+"""
+WHY = "its cash fell below its credit line"
 SPENDS = ("small.toml", "--import", "spender.py", "--set", "policy.name=spender")
 
 
@@ -68,7 +81,7 @@ class TestARun:
         assert list(found) == [names[1]]
         assert closure_sentences(found, world)[0].startswith(f"The platform {names[1]} failed in week ")
         runs = model.weekly.tail(1).assign(arm="a", status="complete", **summary(model.weekly))
-        assert closure_notes(runs, {"a": world})[0].startswith(f"a: the platform {names[1]} failed in 1 of 1 runs")
+        assert closure_notes(runs) == [f"a: the platform {names[1]} failed in 1 of 1 runs: {WHY}"]
 
 
 class TestAComparison:
@@ -77,3 +90,28 @@ class TestAComparison:
         said = done("compare", *arms, "--seeds", "2", "--workers", "1", "--out", "out").stdout
         note = "small:spender: the platform failed in 2 of 2 runs: its cash fell below its credit line"
         assert note in said and note in json.loads(Path("out/comparison.json").read_text())["notes"]
+
+    def test_of_folders_too(self) -> None:
+        for seed in ("3", "4"):
+            done("run", *SPENDS, "--seed", seed, "--out", f"spends-{seed}")
+            done("run", "small.toml", "--seed", seed, "--out", f"lives-{seed}")
+        folders = [f"{arm}-{seed}" for arm in ("lives", "spends") for seed in ("3", "4")]
+        note = f'policy.name="spender": the platform failed in 2 of 2 runs: {WHY}'
+        assert note in done("compare", *folders).stdout
+
+
+class TestASweep:
+    def test_it_counts_the_runs_and_says_where(self) -> None:
+        Path("design.toml").write_text(DESIGN)
+        counted = f"platform failed in 4 of 8 runs: {WHY}"
+        assert f"the {counted}" in done("sweep", "design.toml", "--workers", "1", "--out", "out").stdout
+        done("report", "out")
+        page = Path("out/report.html").read_text(encoding="utf-8").replace("&nbsp;", " ")
+        assert f"The {counted}." in page
+        assert "Most failures are at policy.name = spender, platform.commission = 0.1: 2 of them in 2 runs." in page
+
+    def test_nothing_is_said_where_all_live(self) -> None:
+        Path("design.toml").write_text(DESIGN.replace(', "spender"]', "]"))
+        assert "failed" not in done("sweep", "design.toml", "--workers", "1", "--out", "out").stdout
+        done("report", "out")
+        assert "Most failures" not in Path("out/report.html").read_text(encoding="utf-8")

@@ -84,7 +84,7 @@ SMALL: dict[str, st.SearchStrategy[Any]] = {
     "platform.policy": st.sampled_from(["", *sorted(POLICIES)]),
     "platform.marketplace_opens": st.integers(1, 10),
     "platform.capacity": st.one_of(st.just(0.0), st.floats(LEAST_CAPACITY, FAR)),
-    "platform.capacity_lead": st.integers(0, 8),
+    "platform.capacity_lead": st.integers(1, 8),
     "flywheel.reference_week": st.integers(1, 12),
 }  # fmt: skip
 LEFT_ALONE = ("name", "description", "platform.name", "flywheel.valves")
