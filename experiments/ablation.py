@@ -8,7 +8,6 @@ what is called distinguishable is so after Holm's correction over all links and 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from experiments.comparison.intervals import LEVEL, Method, holm, interval, p_value
 from experiments.errors import ResultsError
+from experiments.own_code import place_in
 from experiments.wording import last_weeks
 from marketplace.sections import LINKS
 
@@ -155,10 +155,8 @@ def reason(failures: pd.DataFrame, imports: Sequence[Path]) -> str:
         return f"there is not enough memory for this world: {_when(row)} failed"
     where = _when(row)
     said = f"{row['exception']}: {row['message'].rstrip('.')}" if row["message"] else row["exception"]
-    for path, line in reversed(re.findall(r'File "(.+?)", line (\d+)', row["traceback"])):
-        if any(Path(path).resolve() == Path(own).expanduser().resolve() for own in imports):
-            return f"{path}, line {line}, failed in {where} with {said}"
-    return f"{where} failed with {said}"
+    place = place_in(row["traceback"], imports)
+    return f"{place}, failed in {where} with {said}" if place else f"{where} failed with {said}"
 
 
 def _when(row: pd.Series) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,14 @@ from typing import Any
 from experiments.errors import ResultsError
 from experiments.files import read_json
 from experiments.folders import MARK
+
+
+def place_in(traceback: str, files: Sequence[Path]) -> str:
+    """The innermost place of a traceback that lies in one of some files: ``odd.py, line 6``; empty where none does."""
+    for path, line in reversed(re.findall(r'File "(.+?)", line (\d+)', traceback)):
+        if any(Path(path).resolve() == Path(own).expanduser().resolve() for own in files):
+            return f"{path}, line {line}"
+    return ""
 
 
 def know_names(text: str, files: Sequence[Path]) -> None:

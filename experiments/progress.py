@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+SHORTEST = 0.05  # seconds from which on there is a pace to speak of
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
 
 
@@ -39,20 +40,20 @@ class Pace:
         self.unit = unit
         self.count = 0
         self.begun = time.monotonic()
-        self._first = 0
+        self.first = 0
         self._since = self.begun
 
     def at(self, count: int) -> None:
         """Take note that ``count`` pieces are done."""
         if self.count == 0:
-            self._first, self._since = count, time.monotonic()
+            self.first, self._since = count, time.monotonic()
         self.count = count
 
     @property
     def rate(self) -> float:
         """Pieces per second; 0 until a second piece is done."""
         seconds = time.monotonic() - self._since
-        return (self.count - self._first) / seconds if seconds > 0.0 else 0.0
+        return (self.count - self.first) / seconds if seconds > SHORTEST else 0.0
 
     def __str__(self) -> str:
         rate = self.rate
@@ -83,8 +84,12 @@ class Lines(Progress):
                 self.say(f"{label}: {count:,} of {end:,} {unit}{noted}{left}")
 
         yield done
+        if pace.first == pace.count == end:
+            self.say(f"{label}: all {end:,} {unit} are there already")
+            return
         took = time_in_words(time.monotonic() - pace.begun)
-        self.say(f"{label}: {pace.count:,} of {end:,} {unit}{noted} in {took}" + (f", {pace}" if pace.rate else ""))
+        since = f", {pace} from the first one on" if pace.rate else ""
+        self.say(f"{label}: {pace.count:,} of {end:,} {unit}{noted} in {took}{since}")
 
 
 class Bar(Lines):

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from marketplace.declarations import declarations, field_at, inner_table
+from marketplace.sections import LINKS
 from marketplace.toml import toml_key
 
 _LONGEST = 60
@@ -170,6 +171,7 @@ def unknown_field(place: Sequence[Any], model: type[BaseModel], data: Mapping[st
         near = near.replace('"', f'"{stem}.', 1)
     if not near:
         namesakes = [d.path for d in declarations(model) if d.path.rpartition(".")[2] == last]
+        namesakes += [f"flywheel.valves.{link}" for link in difflib.get_close_matches(last, LINKS, n=1)]
         near = f'; did you mean "{namesakes[0]}"?' if namesakes else ""
     return f"{name_place(place, data)} is not a field of a scenario{near}"
 

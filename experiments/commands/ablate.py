@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from experiments.commands.again import refuse_both
 from experiments.commands.run import (
     FORCE,
     IMPORT,
@@ -57,6 +58,7 @@ def ablate(
     from experiments.results import add_report, write_ablation
     from experiments.runs import Stop, compiled_already
 
+    refuse_both(resume, force)
     with naming_imports(out if resume else None):
         world = read_scenario(scenario, changes or [], {"run.weeks": weeks, "run.seed": first}, imports or [])
     if world.run.weeks <= world.flywheel.reference_week:
@@ -118,7 +120,7 @@ def print_effects(world: Scenario, found: Mapping[str, Any]) -> None:
         table.add_row(*_cells({"link": "all of them", **found["all"]}, len(seeds)))
     console = make_console()
     console.print(table)
-    for sentence in legend(found):
+    for sentence in legend(found) + already_shut(world):
         console.print(sentence, soft_wrap=True)
 
 
@@ -131,6 +133,15 @@ def legend(found: Mapping[str, Any]) -> list[str]:
         f"{measure[:1].upper()}{measure[1:]}. Effects of links are not additive.",
         f"Intervals: {found['interval']}. Verdicts: {found['correction']}, at {100.0 * (1.0 - LEVEL):.3g} %.",
     ]
+
+
+def already_shut(world: Scenario) -> list[str]:
+    """Which links have no row because the scenario has shut them itself, in a sentence."""
+    from experiments.ablation import arms
+    from marketplace.sections import LINKS
+
+    closed = [link for link in LINKS if link not in arms(world)]
+    return [f"Not in the table, because the scenario has shut them already: {', '.join(closed)}."] if closed else []
 
 
 def _cells(row: Mapping[str, Any], seeds: int) -> list[str]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
+from experiments.errors import ResultsError
+
 TYPED: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 """The words of the command line that is being carried out, without ``marketplace``."""
 
@@ -26,3 +28,9 @@ def _without(words: Sequence[str]) -> Iterator[str]:
             next(rest, None)
         elif word not in ONCE and not word.startswith("--out="):
             yield word
+
+
+def refuse_both(resume: bool, force: bool) -> None:
+    """Refuse to go on with a folder and to begin it anew at once."""
+    if resume and force:
+        raise ResultsError("--resume goes on with a folder and --force begins it anew: give one of them")

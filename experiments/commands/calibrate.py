@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from experiments.commands.again import refuse_both
 from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, WORKERS, read_scenario
 from experiments.errors import INTERRUPTED, ResultsError
 
@@ -52,6 +53,7 @@ def calibrate(
     from experiments.store.lock import Lock
     from experiments.validation.targets import load_targets
 
+    refuse_both(resume, force)
     facts = load_targets(targets)
     base = read_scenario(scenario or facts.scenario, changes or [], {"run.weeks": weeks}, imports or [])
     plan = calibrating.plan_of(Plan(base, facts, seeds, batch, seed, tuple(imports or [])), trials)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from experiments.commands.again import refuse_both
 from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, WORKERS
-from experiments.errors import ResultsError
+from experiments.errors import INCOMPLETE, ResultsError
+from experiments.wording import how_many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,10 +29,15 @@ THINGS = typer.Argument(
 )  # fmt: skip
 POLICY = typer.Option("--policy", metavar="NAME", help="Run the scenario under this policy; may be repeated.")
 ARM = typer.Option("--arm", metavar="PATH=VALUE", help="Run the scenario so changed (A=1; B=2 for two); repeatable.")
-SEEDS = typer.Option("--seeds", min=1, max=100_000, help="Seeds, the same for every arm; 10 by default.")
+DEFAULT_SEEDS, MOST_SEEDS = 10, 200
+SEEDS = typer.Option(
+    "--seeds", min=1, max=100_000, help=f"Seeds, the same for every arm; {DEFAULT_SEEDS} by default."
+)
 HALF = typer.Option("--half-width", metavar="X", help="Run on until the interval of --indicator is +-X.")
-MOST = typer.Option("--max-seeds", min=2, max=100_000, help="With --half-width: seeds at most.")
-WHAT = typer.Option("--indicator", metavar="NAME", help="With --half-width: what is looked at.")
+MOST = typer.Option(
+    "--max-seeds", min=2, max=100_000, help=f"With --half-width: seeds at most; {MOST_SEEDS} by default."
+)
+WHAT = typer.Option("--indicator", metavar="NAME", help="With --half-width: what is looked at; gmv by default.")
 SHOWN = typer.Option("--indicators", metavar="A,B", help="What to compare; the scorecard's by default.")
 BASELINE = typer.Option("--baseline", metavar="ARM", help="Arm to compare with; the first by default.")
 ALL = typer.Option("--all", help="Compare every indicator.")
@@ -41,7 +48,6 @@ LEVEL = typer.Option("--level", help="Confidence, between 0 and 1.")
 METHOD = typer.Option("--interval", metavar="KIND", help="guarded-t, t, hall or bootstrap-t.")
 FIRST = typer.Option("--from", metavar="SEED", help="First seed; by default the first arm's run.seed.")
 LIMIT = typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="End a run that takes longer, as failed.")
-DEFAULT_SEEDS = 10
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,8 @@ def compare(
     seeds: Annotated[int | None, SEEDS] = None,
     first: Annotated[int | None, FIRST] = None,
     half_width: Annotated[float | None, HALF] = None,
-    indicator: Annotated[str, WHAT] = "gmv",
-    max_seeds: Annotated[int, MOST] = 200,
+    indicator: Annotated[str | None, WHAT] = None,
+    max_seeds: Annotated[int | None, MOST] = None,
     indicators: Annotated[str | None, SHOWN] = None,
     every: Annotated[bool, ALL] = False,
     details: Annotated[bool, DETAILS] = False,
@@ -105,19 +111,23 @@ def compare(
     from experiments.comparison.running import Goal
     from experiments.own_code import naming_imports
 
+    refuse_both(resume, force)
     _check_numbers(level, method, half_width)
+    _refuse_unheard(half_width, indicator, max_seeds, indicators, every)
     shown = [name.strip() for name in indicators.split(",")] if indicators else None
     asked = Asked(shown, every, level, method, details, quiet)
     reading = [Path(thing).expanduser() for thing in things if Path(thing).expanduser().is_dir()]
     if reading:
         to_run = {
             "--policy": policies, "--arm": arms, "--set": changes, "--weeks": weeks, "--seeds": seeds, "--from": first,
-            "--half-width": half_width, "--import": imports, "--resume": resume,
+            "--half-width": half_width, "--import": imports, "--resume": resume, "--workers": workers,
+            "--time-limit": time_limit,
         }  # fmt: skip
         _refuse_running(things, reading, [name for name, value in to_run.items() if value])
         _compare_folders(reading, baseline, asked, out, force)
         return
-    goal = Goal(max_seeds if half_width is not None else seeds or DEFAULT_SEEDS, half_width, indicator, level, method)
+    number = seeds or DEFAULT_SEEDS if half_width is None else max_seeds or MOST_SEEDS
+    goal = Goal(number, half_width, indicator or "gmv", level, method)
     common = {"run.weeks": weeks, "run.seed": first}
     with naming_imports(out if resume else None):
         worlds = _worlds(things, policies or [], arms or [], changes or [], common, imports or [], baseline)
@@ -235,6 +245,9 @@ def _compare_folders(
     asked.tell(found)
     if place is not None:
         typer.echo(str(place) if asked.quiet else f"results: {place}")
+    if arms.failed:
+        typer.echo(f"marketplace: {how_many(arms.failed, 'failed run')} left out", err=True)
+        raise typer.Exit(INCOMPLETE)
 
 
 def _refuse_running(things: Sequence[str], reading: Sequence[Path], stated: Sequence[str]) -> None:
@@ -275,6 +288,18 @@ def _check_numbers(level: float, method: str, half_width: float | None) -> None:
         raise ResultsError(f'--interval "{method}" is not allowed: it must be {", ".join(METHODS)}{near}')
     if half_width is not None and not (half_width > 0.0 and math.isfinite(half_width)):
         raise ResultsError(f"--half-width {half_width:g} is not allowed: it must be above 0")
+
+
+def _refuse_unheard(
+    half_width: float | None, indicator: str | None, max_seeds: int | None, indicators: str | None, every: bool
+) -> None:
+    """Refuse options that nothing would listen to."""
+    if half_width is None and max_seeds is not None:
+        raise ResultsError("--max-seeds is for --half-width: give --seeds, or --half-width too")
+    if half_width is None and indicator is not None:
+        raise ResultsError("--indicator is what --half-width looks at: what is compared is named by --indicators")
+    if indicators is not None and every:
+        raise ResultsError("--all compares every indicator and --indicators some: give one of them")
 
 
 def _check_goal(goal: Goal, worlds: dict[str, Scenario], seeds: int | None, shown: Sequence[str] | None) -> None:

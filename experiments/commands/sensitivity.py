@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from experiments.commands.run import QUIET
+from experiments.errors import ResultsError
 
 if TYPE_CHECKING:
     from experiments.sensitivity.boxes import Box, Condition
@@ -19,8 +20,8 @@ LOG = typer.Option("--log", help="Explain its logarithm.")
 PRIM = typer.Option("--prim", metavar="CONDITION", help="Find boxes of the factors in which it holds: 'gmv < 1000'.")
 FILL = typer.Option("--fill", help="First run what is missing or failed; executes files the sweep brought in.")
 WORKERS = typer.Option("--workers", min=0, max=1024, help="Processes for --fill; 0 takes one for every core.")
-LEVEL = typer.Option("--level", min=0.5, max=0.999, help="Confidence of intervals.")
-DENSITY = typer.Option("--density", min=0.01, max=1.0, help="Share of cases that a box of --prim must hold.")
+LEVEL = typer.Option("--level", min=0.5, max=0.999, help="Confidence of intervals; 0.95 by default.")
+DENSITY = typer.Option("--density", min=0.01, max=1.0, help="Share of cases in a box of --prim; 0.8 by default.")
 WORDS = {
     "S1": "alone", "ST": "with all its interactions", "S2": "the pair beyond each alone",
     "mu_star": "mean size of its effect", "mu": "mean effect", "sigma": "spread of its effect",
@@ -32,35 +33,51 @@ def sensitivity(
     indicators: Annotated[list[str] | None, INDICATOR] = None,
     log: Annotated[bool, LOG] = False,
     prim: Annotated[str | None, PRIM] = None,
-    density: Annotated[float, DENSITY] = 0.8,
+    density: Annotated[float | None, DENSITY] = None,
     fill: Annotated[bool, FILL] = False,
     workers: Annotated[int, WORKERS] = 0,
-    level: Annotated[float, LEVEL] = 0.95,
+    level: Annotated[float | None, LEVEL] = None,
     quiet: Annotated[bool, QUIET] = False,
 ) -> None:
     """Say which factors of a sweep move a result, and how much of it is chance."""
     from experiments.progress import progress_for
+    from experiments.sensitivity.boxes import DENSITY as USUAL
     from experiments.sensitivity.boxes import boxes_of, condition_of
     from experiments.sensitivity.filling import filled
     from experiments.sensitivity.statement import analysis_of, boxes_statement, write_statement
     from experiments.store.reading import load_results
 
+    _refuse_unheard(
+        prim is not None, fill, {"--indicator": indicators, "--log": log, "--level": level},
+        {"--density": density}, {"--workers": workers},
+    )  # fmt: skip
     condition = None if prim is None else condition_of(prim)
     results = load_results(folder)
     if fill:
         results = filled(results, workers=workers, progress=progress_for(quiet))
     if condition is not None:
-        boxes = boxes_of(results, condition, density=density)
+        boxes = boxes_of(results, condition, density=density or USUAL)
         said = boxes_statement(results, condition, boxes)
         path = write_statement(results, boxes=[said])
         if not quiet:
             print_boxes(said, boxes, condition)
     else:
-        found = [analysis_of(results, name, log=log, level=level) for name in indicators or ["gmv"]]
+        found = [analysis_of(results, name, log=log, level=level or 0.95) for name in indicators or ["gmv"]]
         path = write_statement(results, analyses=found)
         for analysis in [] if quiet else found:
             print_analysis(analysis)
     typer.echo(str(path) if quiet else f"results: {path}")
+
+
+def _refuse_unheard(
+    boxes: bool, fill: bool, indices: Mapping[str, Any], of_boxes: Mapping[str, Any], of_filling: Mapping[str, Any]
+) -> None:
+    """Refuse options that nothing would listen to."""
+    unheard = {**(indices if boxes else of_boxes), **({} if fill else of_filling)}
+    for name, value in unheard.items():
+        if value:
+            whose = "--fill" if name in of_filling else "--prim" if name in of_boxes else "indices, not for --prim"
+            raise ResultsError(f"{name} is for {whose}")
 
 
 def print_analysis(analysis: Mapping[str, Any]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.commands.again import resume_command
+from experiments.commands.again import refuse_both, resume_command
 from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WORKERS
 from experiments.errors import INCOMPLETE, INTERRUPTED, ResultsError
+from experiments.wording import how_many
 
 if TYPE_CHECKING:
     from experiments.designs import Design
@@ -59,6 +61,7 @@ def sweep(
 
     part = read_part(shard)
     check_engine(engine, address)
+    refuse_both(resume, force)
     with naming_imports(out if resume else None):
         plan = load_design(design, [parse_assignment(text) for text in changes or []], imports=imports or [])
     progress = progress_for(quiet)
@@ -70,9 +73,14 @@ def sweep(
     with Stop() as stop:
         compiled_already(progress.say)
         place = folder or make_folder(plan, out, part, force)
-        swept = carry_out_sweep(
-            plan, place, stop=stop, progress=progress, how=how, weekly=weekly, resume=folder is not None, part=part
-        )
+        try:
+            swept = carry_out_sweep(
+                plan, place, stop=stop, progress=progress, how=how, weekly=weekly, resume=folder is not None, part=part
+            )
+        except ResultsError:  # workers cannot begin, say: a folder that holds nothing would be in the way
+            if folder is None and load_results(place).manifest.rows("runs") == 0:
+                shutil.rmtree(place)
+            raise
     if csv:
         from experiments.store.csv import write_csv
 
@@ -204,14 +212,16 @@ def conclude(swept: Swept, reason: ResultsError | None = None) -> None:
     """
     done = f"{swept.folder} holds {swept.complete:,} of {swept.planned:,} runs"
     again = resume_command(swept.folder)
-    for (stage, exception, message), count in swept.reasons.most_common(SHOWN):
-        runs = "run" if count == 1 else "runs"
-        typer.echo(f"marketplace: {count:,} {runs} failed at stage {stage}: {exception}: {message}", err=True)
+    for (stage, exception, message, place), count in swept.reasons.most_common(SHOWN):
+        where = f" ({place})" if place else ""
+        said = f"{how_many(count, 'run')} failed at stage {stage}{where}: {exception}: {message}"
+        typer.echo(f"marketplace: {said}", err=True)
     if swept.interrupted:
         typer.echo(f"marketplace: interrupted; {done}; `{again}` runs the rest", err=True)
     elif swept.failed:
         what = f"{swept.failed:,} failed" if swept.complete else "every run failed"
-        typer.echo(f"marketplace: {done}, {what}; `{again}` runs them again", err=True)
+        longer = ", with a larger --time-limit" if any(stage == "time-limit" for stage, *_ in swept.reasons) else ""
+        typer.echo(f"marketplace: {done}, {what}; `{again}` runs them again{longer}", err=True)
     elif reason is not None:
         raise reason
     if reason is not None:

@@ -92,7 +92,7 @@ def read_design(
         bring_in(brought)
         base = base or base_of(tables.get("scenario"), settings.changes, folder)
         own = as_changes(changes)
-        design = _design(base.with_changes(own), settings, text, brought, folder)
+        design = _design(base.with_changes(own), settings, text, brought, folder, own)
         _refuse_factors(own, design)
         check_points(design)
         return design
@@ -125,14 +125,16 @@ def as_changes(changes: Changes) -> dict[str, Any]:
     return stated
 
 
-def _design(base: Scenario, settings: Settings, text: str, imports: list[Path], folder: Path) -> Design:
+def _design(
+    base: Scenario, settings: Settings, text: str, imports: list[Path], folder: Path, changes: Mapping[str, Any]
+) -> Design:
     last = base.run.seed + settings.replications - 1
     if settings.seeds == "common" and last >= SEEDS:
         raise DesignError(
             f"run.seed = {base.run.seed} and replications = {settings.replications:,} lead to seeds above "
             f"{SEEDS - 1}, the largest: lower run.seed"
         )
-    layout = layout_of(base, settings, folder)
+    layout = layout_of(base, settings, folder, changes)
     return Design(
         name=settings.name, base=base, kind=settings.kind, replications=settings.replications, seeds=settings.seeds,
         weekly=settings.weekly, imports=imports, text=text, factors=layout.factors, constants=layout.constants,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from marketplace.scenario import Scenario
 
 LABEL = 60  # characters of the label of an arm
+WEEKS = "run.weeks"
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Layout:
     shares: np.ndarray | None = None
 
 
-def layout_of(base: Scenario, settings: Settings, folder: Path) -> Layout:
-    """Lay out the points that a design file asks for.
+def layout_of(base: Scenario, settings: Settings, folder: Path, changes: Mapping[str, Any]) -> Layout:
+    """Lay out the points that a design file asks for, with further changes of all of them, which the base has already.
 
     Raises
     ------
@@ -44,9 +45,17 @@ def layout_of(base: Scenario, settings: Settings, folder: Path) -> Layout:
         If there are none, too many, or a factor is not allowed.
     """
     if settings.kind == "arms":
-        return _arms(base, settings, folder)
-    if settings.kind == "list":
-        return _listed(base, settings)
+        return _arms(base, settings, folder, changes)
+    layout = _listed(base, settings) if settings.kind == "list" else _varied(base, settings)
+    if WEEKS in [factor.path for factor in layout.factors]:
+        raise DesignError(
+            f"{WEEKS} cannot differ between points, whose figures are those of the last 52 weeks: sweep the longest "
+            "with weekly = true, whose weeks hold those of the shorter ones"
+        )
+    return layout
+
+
+def _varied(base: Scenario, settings: Settings) -> Layout:
     factors = factors_of(base, settings.table.get("factors"), settings.kind)
     varying = tuple(factor for factor in factors if not constant(factor))
     constants = {factor.path: factor.values[0] for factor in factors if constant(factor)}
@@ -134,13 +143,18 @@ def _without_constants(fields: Mapping[str, Any], rows: list[tuple[Any, ...]]) -
 
 
 def _standing(base: Scenario, place: tuple[Any, ...]) -> Any:
-    """The base's value at a place; None where it has none, or a table."""
+    """The base's value at a place; None where it has none, or a table. A valve of which it says nothing is open."""
+    from marketplace.sections import Valve
+
     value: Any = base.tables()
     for key in place:
         try:
             value = value[key]
         except (KeyError, IndexError, TypeError):
-            return None
+            if place[:2] != ("flywheel", "valves"):
+                return None
+            value = getattr(Valve(), place[3] if len(place) > 3 else "state")
+            break
     return value if isinstance(value, bool | int | float | str) else None
 
 
@@ -152,7 +166,7 @@ def _refuse_repeated(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) ->
             raise DesignError(f"point {number} is point {first} again: {said(columns, row)}")
 
 
-def _arms(base: Scenario, settings: Settings, folder: Path) -> Layout:
+def _arms(base: Scenario, settings: Settings, folder: Path, changes: Mapping[str, Any]) -> Layout:
     stated = settings.table.get("arms")
     if not isinstance(stated, Mapping) or not stated:
         raise DesignError(
@@ -160,24 +174,29 @@ def _arms(base: Scenario, settings: Settings, folder: Path) -> Layout:
         )
     check_count(len(stated), settings)
     arms: dict[str, Scenario] = {}
+    changes = flat_changes(settings.changes) | changes
     for label, spec in stated.items():
         if not label.strip() or len(label) > LABEL or not label.isprintable():
             raise DesignError(f"{label[:LABEL]!r} is no label of an arm: take 1 to {LABEL} printable characters")
         with naming(f"arm {label}"):
-            arm = _arm(base, spec, folder)
+            arm = _arm(base, spec, folder, changes)
         twin = next((other for other, scenario in arms.items() if scenario == arm), None)
         if twin is not None:
             raise DesignError(f"arm {label} is the same scenario as arm {twin}")
         arms[label] = arm
+    weeks = {label: arm.run.weeks for label, arm in arms.items()}
+    if len(set(weeks.values())) > 1:
+        each = ", ".join(f"{label} {number}" for label, number in weeks.items())
+        raise DesignError(f"the arms run for different numbers of weeks ({each}): state {WEEKS} in [changes]")
     return Layout(rows=tuple((label,) for label in arms), arms=arms)
 
 
-def _arm(base: Scenario, spec: Any, folder: Path) -> Scenario:
+def _arm(base: Scenario, spec: Any, folder: Path, changes: Mapping[str, Any]) -> Scenario:
     from marketplace.scenario import Scenario
     from marketplace.scenario_errors import show
 
     if isinstance(spec, str):
-        return scenario_at(spec, folder)
+        return scenario_at(spec, folder).with_changes(changes)
     if not isinstance(spec, Mapping):
         raise DesignError(f"{show(spec)} is not allowed: it must be a table of changes, or a scenario's name or path")
     if spec.get("complete") is True:

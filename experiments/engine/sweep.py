@@ -17,6 +17,7 @@ from experiments.engine.running import run_jobs
 from experiments.errors import ResultsError
 from experiments.files import read_json, write_json
 from experiments.folders import MARK
+from experiments.own_code import place_in
 from experiments.store.lock import LOCK, Lock
 from experiments.store.manifest import MANIFEST, Manifest, read_manifest
 
@@ -60,7 +61,7 @@ class Swept:
     interrupted : bool
         Whether it was asked to stop before the end.
     reasons : Counter
-        Failures by (stage, exception, message).
+        Failures by (stage, exception, message, place in a file of the user's own).
     """
 
     folder: Path
@@ -68,7 +69,7 @@ class Swept:
     complete: int = 0
     failed: int = 0
     interrupted: bool = False
-    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
 
 
 def carry_out_sweep(
@@ -130,7 +131,7 @@ def carry_out_sweep(
             told(len(done))
             for one in _finished(design, jobs_of(design, part, done), how, store.manifest.weekly, asked):
                 store.add(one)
-                _count(swept, one)
+                _count(swept, one, design.imports)
                 told(swept.complete + swept.failed, f"{swept.failed:,} failed" if swept.failed else "")
         swept.interrupted = swept.complete + swept.failed < swept.planned
         if swept.interrupted:
@@ -161,12 +162,13 @@ def _kept(store: Store) -> Iterator[None]:
         raise
 
 
-def _count(swept: Swept, done: Done) -> None:
+def _count(swept: Swept, done: Done, imports: Sequence[Path]) -> None:
     if done.failure is None:
         swept.complete += 1
         return
     swept.failed += 1
-    swept.reasons[done.failure.stage, done.failure.exception, done.failure.message] += 1
+    why = done.failure
+    swept.reasons[why.stage, why.exception, why.message, place_in(why.traceback, imports)] += 1
 
 
 # -- taking up what was left -------------------------------------------------------------------------------------
@@ -185,8 +187,6 @@ def _take_up(
     if not points_are_sound(store.folder):  # without them no table can be read
         write_points(store.folder, design)
         progress.say(f"{store.folder / POINTS} was missing or damaged: it is made again from the design")
-    store.forget([FAILURES])
-    store.tidy()
     wanted.weekly = wanted.weekly or store.manifest.weekly
     changed = what_changed(store.manifest, wanted)
     there = finished_runs(store, wanted.weekly)
@@ -194,6 +194,10 @@ def _take_up(
     if changed:  # a run is looked for at its own place only: the design may have a thousand times as many
         jobs = {run_id: job_at(design, part, *there.places[run_id]) for run_id in there.whole}
         stand = {run_id for run_id, job in jobs.items() if job is not None and job.run_id == run_id}
+    if stand != there.whole and store.manifest.sources == wanted.sources:
+        _refuse_another(store, wanted, len(stand))
+    store.forget([FAILURES])
+    store.tidy()
     stale = there.all_ids - stand
     if changed and there.all_ids:
         progress.say(_what_stands(changed, len(there.all_ids), len(stand)))
@@ -202,6 +206,19 @@ def _take_up(
         store.forget(KINDS, stale, aside=".stale")
     _renew(store.manifest, wanted)
     return {there.places[run_id] for run_id in stand}
+
+
+def _refuse_another(store: Store, wanted: Manifest, stand: int) -> None:
+    """Refuse to set finished runs aside because another part, or altogether another sweep, was asked for."""
+    old, folder = store.manifest, store.folder
+    if old.part != wanted.part:
+        what = f"part {'/'.join(map(str, old.part))}" if old.part else "the whole"
+        raise ResultsError(f"{folder} holds {what} of this design: give each part a folder of its own by --out")
+    if not stand and (old.design_sha256, old.scenario_sha256) != (wanted.design_sha256, wanted.scenario_sha256):
+        raise ResultsError(
+            f"{folder} holds runs of another design or base scenario, and none of them would stand: take another "
+            "--out, or begin anew with --force instead of --resume"
+        )
 
 
 def _renew(manifest: Manifest, wanted: Manifest) -> None:

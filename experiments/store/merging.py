@@ -13,7 +13,7 @@ from experiments.files import write_json
 from experiments.folders import MARK
 from experiments.store.manifest import Manifest
 from experiments.store.reading import DESIGN, POINTS, Results, load_results
-from experiments.store.shards import hash_of_file, streams_of
+from experiments.store.shards import streams_of
 from experiments.store.tables import FAILURES, RUNS, WEEKLY
 from experiments.store.writer import Store
 
@@ -82,10 +82,7 @@ def merge(folder: Path, parts: Sequence[Path]) -> Merged:
 
 def _sound(part: Path) -> Results:
     results = load_results(part)
-    for shard in results.manifest.shards:
-        if hash_of_file(part / shard.file) != shard.sha256:
-            what = "`marketplace sweep --resume` runs again what it held"
-            raise ResultsError(f"{part / shard.file} is not the file that the manifest speaks of; {what}")
+    results.refuse_damaged()
     return results
 
 

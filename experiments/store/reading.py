@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from experiments.errors import ResultsError
 from experiments.folders import MARK
 from experiments.store.manifest import Manifest, read_manifest
+from experiments.store.shards import hash_of_file
 from experiments.store.tables import IDS
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+AGAIN = "`marketplace sweep --resume` runs again what it held"
+"""What helps where a shard is lost or damaged."""
 POINTS = "points.parquet"
 DESIGN = "design.toml"
 
@@ -117,10 +120,22 @@ class Results:
                 if listed == self.manifest:
                     raise
                 return self._answer(sql, parameters)
-        except (duckdb.IOException, duckdb.InvalidInputException) as error:
-            raise ResultsError(f"{self.path}: a table in it cannot be read: {_first_line(error)}") from None
         except duckdb.Error as error:
+            self.refuse_damaged()
             raise ResultsError(f"{self.path}: this question cannot be answered: {_first_line(error)}") from None
+
+    def refuse_damaged(self) -> None:
+        """Look whether every shard is what the manifest says, which takes reading all of them.
+
+        Raises
+        ------
+        ResultsError
+            With the first that is not.
+        """
+        for shard in self.manifest.shards:
+            file = self.path / shard.file
+            if not file.is_file() or hash_of_file(file) != shard.sha256:
+                raise ResultsError(f"{file} is not the file that the manifest speaks of; {AGAIN}")
 
     def _refuse_without_weeks(self) -> None:
         if self.manifest.weekly:
@@ -201,7 +216,7 @@ def load_results(folder: str | Path) -> Results:
         file = path / shard.file
         if not file.is_file() or file.stat().st_size != shard.bytes:
             what = "is missing" if not file.is_file() else "is not the file that the manifest speaks of"
-            raise ResultsError(f"{file} {what}; `marketplace sweep --resume` runs again what it held")
+            raise ResultsError(f"{file} {what}; {AGAIN}")
     if not (path / POINTS).is_file():
         again = "`marketplace sweep --resume` makes it again from the design"
         raise ResultsError(f"{path / POINTS} is missing; {again}")

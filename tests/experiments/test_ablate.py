@@ -116,6 +116,11 @@ class TestFolder:
         for name in ("ablation.parquet", "weekly.parquet", "twin.parquet", "network.parquet", "ablation.json"):
             assert Path("1", name).read_bytes() == Path("2", name).read_bytes()
 
+    def test_links_that_were_shut_already_are_named(self) -> None:
+        shut = ("--set", 'flywheel.valves."unit_cost->price"=shut')
+        said = done("ablate", "small.toml", "--seeds", "1", "--workers", "1", "--out", "out", *shut).stdout
+        assert "because the scenario has shut them already: unit_cost->price." in said
+
     def test_quiet(self) -> None:
         result = done("ablate", "small.toml", "--seeds", "1", "--workers", "1", "--quiet", "--out", "out")
         assert (result.stdout, result.stderr) == ("out\n", "")

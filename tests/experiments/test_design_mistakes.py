@@ -61,6 +61,8 @@ platform.commission = 0.2
 """
 ARMS = """\
 scenario = "tiny"
+[changes]
+"run.weeks" = 20
 [design]
 kind = "arms"
 [design.arms]
@@ -168,6 +170,8 @@ SENTENCES = [
     ({"factors": '"search.shown" = [1.5]'}, "it must be an integer from 1 to 64"),
     ({"factors": '"entry.enabled" = [1]'}, "entry.enabled = 1 is not allowed: it must be true or false"),
     ({"factors": '"run.seed" = [1, 2]'}, "run.seed cannot be a factor"),
+    ({"factors": '"run.weeks" = [5, 6]'}, "run.weeks cannot differ between points"),
+    ({"factors": '"flywheel.unit_cost->pric" = ["open"]'}, 'did you mean "flywheel.valves.unit_cost->price"?'),
     ({"factors": "platform = [1]"}, "platform is a table, not a field"),
     ({"factors": '"platform.commission" = [0.1]\n"platforms.0.commission" = [0.1]'}, "is stated twice"),
     ({"factors": "", "kind": "grid"}, "nothing varies"),

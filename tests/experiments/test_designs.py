@@ -13,8 +13,9 @@ import pytest
 from scipy import stats
 
 from experiments.designs import Design, DesignError, load_design
-from experiments.designs.distributions import LAST, MOST_SD
+from experiments.designs.distributions import DISTRIBUTIONS, LAST, MOST_SD
 from experiments.designs.files import read_design
+from experiments.designs.settings import BELOW, TOP
 from marketplace.scenario import load_scenario
 
 PLAINEST = """\
@@ -76,13 +77,13 @@ def test_tables_and_dotted_paths_say_the_same() -> None:
 
 
 def test_zip_takes_lists_side_by_side() -> None:
-    design = Design.of("tiny", kind="zip", factors={"run.weeks": [5, 6], "platform.commission": [0.1, 0.2]})
+    design = Design.of("tiny", kind="zip", factors={"search.shown": [5, 6], "platform.commission": [0.1, 0.2]})
     assert design.rows == ((5, 0.1), (6, 0.2))
-    repeated = {"run.weeks": [5, 5, 6], "platform.commission": [0.1, 0.2, 0.2], "platform.cash": [7]}
+    repeated = {"search.shown": [5, 5, 6], "platform.commission": [0.1, 0.2, 0.2], "platform.cash": [7]}
     design = Design.of("tiny", kind="zip", factors=repeated)
     assert design.rows == ((5, 0.1), (5, 0.2), (6, 0.2)) and design.constants == {"platform.cash": 7.0}
-    with pytest.raises(DesignError, match=r"point 1 is point 0 again: run.weeks = 5, platform.commission = 0.1"):
-        Design.of("tiny", kind="zip", factors={"run.weeks": [5, 5], "platform.commission": [0.1, 0.1]})
+    with pytest.raises(DesignError, match=r"point 1 is point 0 again: search.shown = 5, platform.commission = 0.1"):
+        Design.of("tiny", kind="zip", factors={"search.shown": [5, 5], "platform.commission": [0.1, 0.1]})
 
 
 def test_a_listed_point_states_what_differs_from_the_base() -> None:
@@ -93,9 +94,16 @@ def test_a_listed_point_states_what_differs_from_the_base() -> None:
     assert design.scenario(2, 0) == base.with_changes({"run.threads": 1})
 
 
-def test_arms_may_differ_in_anything() -> None:
-    tiny, two = load_scenario("tiny"), load_scenario("two-platforms")
-    shut = tiny.with_changes({"flywheel.valves.unit_cost->price": "shut", "run.weeks": 30})
+def test_a_valve_of_which_a_listed_point_says_nothing_is_open() -> None:
+    price, fees = "flywheel.valves.unit_cost->price", "flywheel.valves.unit_cost->fees.scale"
+    design = Design.of("tiny", kind="list", points=[{}, {price: "shut"}, {fees: 2.0}])
+    assert design.columns == [price, fees]
+    assert design.rows == (("open", 1.0), ("shut", 1.0), ("open", 2.0))
+
+
+def test_arms_may_differ_in_anything_but_their_length() -> None:
+    tiny, two = load_scenario("tiny"), load_scenario("two-platforms", {"run.weeks": 156})
+    shut = tiny.with_changes({"flywheel.valves.unit_cost->price": "shut", "customers.count": 300})
     design = Design.of(kind="arms", arms={"as it is": tiny, "two": two, "shut": shut}, replications=3)
     assert design.points["arm"].tolist() == ["as it is", "two", "shut"]
     assert len(design) == 9
@@ -104,17 +112,21 @@ def test_arms_may_differ_in_anything() -> None:
         assert design.scenario(point, 2) == scenario.with_changes(own)
     again = read_design(design.text, base=design.base)
     assert list(again.arms.items()) == list(design.arms.items())
+    sentence = r"different numbers of weeks \(tiny 156, b 9\): state run.weeks in \[changes\]"
+    with pytest.raises(DesignError, match=sentence):
+        Design.of(kind="arms", arms={"tiny": tiny, "b": tiny.with_changes({"run.weeks": 9})})
 
 
 def test_arms_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('base = "tiny"\n[platform]\ncommission = 0.33\n')
     (tmp_path / "design.toml").write_text(
         'scenario = "tiny"\n[design]\nkind = "arms"\n[design.arms]\nbase = {}\nmine = "mine.toml"\n'
-        'cheap = { platform.commission = 0.01, "run.weeks" = 9 }\n'
+        'cheap = { platform.commission = 0.01 }\n[changes]\nrun.weeks = 9\n'
     )
-    arms = load_design(tmp_path / "design.toml").arms
+    arms = load_design(tmp_path / "design.toml", ["customers.count=70"]).arms
     assert [scenario.platform.commission for scenario in arms.values()][1:] == [0.33, 0.01]
-    assert arms["cheap"].run.weeks == 9 and arms["base"] == load_scenario("tiny")
+    assert arms["base"] == load_scenario("tiny", {"run.weeks": 9, "customers.count": 70})
+    assert {(arm.run.weeks, arm.customers.count) for arm in arms.values()} == {(9, 70)}  # of arms by name, too
 
 
 @pytest.mark.parametrize("kind", ["latin-hypercube", "random", "sobol", "morris"])
@@ -230,16 +242,24 @@ def test_common_seeds_are_the_same_at_every_point_and_independent_ones_nowhere()
 
 def test_a_replicate_has_its_seed_however_many_there_are() -> None:
     few, many = (
-        Design.of("tiny", factors={"run.weeks": [3, 4]}, replications=n, seeds="independent") for n in (2, 20)
+        Design.of("tiny", factors={"search.shown": [3, 4]}, replications=n, seeds="independent") for n in (2, 20)
     )
     assert [few.seed(1, r) for r in (0, 1)] == [many.seed(1, r) for r in (0, 1)]
 
 
 @pytest.mark.parametrize(("point", "replicate"), [(2, 0), (-1, 0), (0, 3), (0, -1)])
 def test_there_is_no_such_run(point: int, replicate: int) -> None:
-    design = Design.of("tiny", factors={"run.weeks": [3, 4]}, replications=3)
+    design = Design.of("tiny", factors={"search.shown": [3, 4]}, replications=3)
     with pytest.raises(IndexError):
         design.scenario(point, replicate)
+
+
+def test_the_page_on_sweeps_names_every_key_kind_and_distribution() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/how-to/sweeps.md").read_text(encoding="utf-8")
+    keys = {key for below in BELOW.values() for key in below}
+    keys |= {key for kind in DISTRIBUTIONS.values() for key in kind.needed}
+    for name in {*TOP, *BELOW, *keys, *DISTRIBUTIONS, "max_runs", "values", "probabilities"}:
+        assert f"`{name}`" in page or f"`[{name}]`" in page, name
 
 
 # -- files, Python, changes --------------------------------------------------------------------------------------

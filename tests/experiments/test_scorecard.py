@@ -113,8 +113,13 @@ class TestProgress:
             "tiny: 1 of 100 weeks",
             "tiny: 41 of 100 weeks, 4 weeks/s, 15 s left",
             "tiny: 81 of 100 weeks, 4 weeks/s, 4.8 s left",
-            "tiny: 100 of 100 weeks in 1 min 05 s, 4 weeks/s",
+            "tiny: 100 of 100 weeks in 1 min 05 s, 4 weeks/s from the first one on",
         ]
+
+    def test_nothing_left_to_do_is_said(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with Lines().follow("tiny", 1200, "runs") as done:
+            done(1200)
+        assert capsys.readouterr().err == "tiny: all 1,200 runs are there already\n"
 
     def test_what_suits_where_stderr_goes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert type(progress_for(quiet=False)) is Lines

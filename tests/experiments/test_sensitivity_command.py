@@ -130,6 +130,9 @@ def test_prim_on_a_sweep(sweep: Path) -> None:
         (["--prim", "gmv"], "not a condition"),
         (["--prim", "gmv < 0"], "no run meets gmv < 0"),
         (["--level", "2"], "--level"),
+        (["--density", "0.5"], "--density is for --prim"),
+        (["--workers", "2"], "--workers is for --fill"),
+        (["--prim", "gmv > 0", "--log"], "--log is for indices, not for --prim"),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_code_2(whole: Path, arguments: list[str], sentence: str) -> None:

@@ -292,6 +292,20 @@ class TestResume:
         assert_same("out", "fresh")
         assert ids < set(load_results("out").summary["run_id"])
 
+    def test_a_folder_of_another_design_or_part_is_left_as_it_is(self, whole: Path) -> None:
+        shutil.copytree(whole, "out")
+        Path("other.toml").write_text(DESIGN.replace("platform.commission", "platform.target_margin"))
+        for said, arguments in {
+            "out holds runs of another design or base scenario, and none of them would stand": ["other.toml"],
+            "out holds the whole of this design": ["design.toml", "--shard", "1/2"],
+            "--resume goes on with a folder and --force begins it anew": ["design.toml", "--force"],
+        }.items():
+            assert said in sentence("sweep", *arguments, "--out", "out", "--resume")
+            assert_same("out", whole)
+        done("sweep", "design.toml", "--out", "second", "--shard", "2/2")
+        refused = sentence("sweep", "design.toml", "--out", "second", "--resume", "--shard", "1/2")
+        assert "second holds part 2/2 of this design: give each part a folder of its own" in refused
+
     def test_what_a_changed_design_makes_stale_is_run_again(self, whole: Path) -> None:
         shutil.copytree(whole, "out")
         Path("design.toml").write_text(DESIGN.replace("0.15]", "0.16]"))
