@@ -20,7 +20,8 @@ from experiments import load_results
 from experiments.comparison.printing import change, span
 from experiments.engine import running, sweep
 from experiments.reports import sweep_charts, tables
-from experiments.reports.chart_style import SERIES
+from experiments.reports.chart_style import INK, SERIES
+from experiments.reports.comparison_report import _differing
 from experiments.reports.even import even_runs
 from experiments.reports.shell import Section, document
 from experiments.reports.sweep_headline import apart, headline, more
@@ -279,6 +280,25 @@ class TestFigures:
 
 
 class TestComparisonPage:
+    def test_an_arm_has_one_colour_on_the_whole_page(self, place: Path) -> None:
+        done("report", str(place / "compared"))
+        html = (place / "compared" / "report.html").read_text(encoding="utf-8")
+        inks = re.findall(r'<text[^>]*style="[^"]*fill: (#\w+)[^"]*"[^>]*>dividend</text>', html)
+        assert len(inks) == 5 and set(inks) == {SERIES[1][0]} != {INK}  # four courses and the differences
+        assert f'<span style="color: {SERIES[1][0]}">■</span> dividend' in html
+        forest = html.split('id="s3"')[1].split("</svg>")[0]
+        assert SERIES[1][0] in forest and SERIES[0][0] not in forest
+        assert "week by week" in text_of(html) and "13-week" not in html
+        assert "dividend dividend policy.name = dividend 4" in text_of(html)  # name, label, what differs, pairs
+
+    def test_what_an_arm_changes_is_told_in_full(self) -> None:
+        base = {"name": "a", "platforms": [{"commission": 0.1}], "flywheel": {"valves": {"x->y": {"state": "shut"}}}}
+        arm = {"name": "b", "platforms": [{"commission": 0.2}], "flywheel": {"valves": {}}}
+        flat = dict(tables.flat(arm)), dict(tables.flat(base))
+        assert _differing(*flat) == "platform.commission = 0.2; no flywheel.valves.x->y.state"
+        many = {f"f{k}": str(k) for k in range(20)}
+        assert _differing(many, {}).endswith("f11 = 11 and 8 more")
+
     def test_it_says_what_the_comparison_says(self, place: Path) -> None:
         assert marketplace("report", str(place / "compared")).exit_code == 0
         html = (place / "compared" / "report.html").read_text(encoding="utf-8")
