@@ -22,6 +22,7 @@ from experiments.reports.tables import facts
 from experiments.validation.page import table_block
 from experiments.validation.targets import Target
 from experiments.validation.verdicts import in_words, span_in_words
+from experiments.wording import how_many
 
 NAME = "calibration.html"
 ACROSS = 3  # profiles beside one another
@@ -38,7 +39,7 @@ def page(plan: Plan, trials: Sequence[Trial], profiles: Sequence[Profile]) -> st
     """The whole page."""
     sections = [
         Section("The best trial", _headline(plan, trials), _best(plan, trials), "tall"),
-        Section("The search", SEARCH, figure_block(progress(trials), "progress", "Loss by trial", LOSS)),
+        Section("The search", _search(len(trials)), figure_block(progress(trials), "progress", "Loss by trial", LOSS)),
         Section("Which parameters the facts pin down", _pinned(profiles), _profiles(profiles, trials), "tall"),
         Section("What each fact costs the others", TRADE, _trade(plan.targets.targets, trials)),
         Section("What was run", "", _provenance(plan, trials), "provenance"),
@@ -46,10 +47,6 @@ def page(plan: Plan, trials: Sequence[Trial], profiles: Sequence[Profile]) -> st
     return document(f"{plan.scenario.name} to {plan.targets.name}", "marketplace calibration", "", sections)
 
 
-SEARCH = (
-    f"Dot: a trial. Line: the best so far. The first {STARTUP} trials are spread evenly over all ranges; the rest are "
-    "asked for where good trials lie more densely than bad ones."
-)
 LOSS = (
     f"Loss: sum over required targets of the squared miss, where 1 is the bound of what is allowed and {CAP:g} the "
     "most that counts."
@@ -65,15 +62,30 @@ PROFILES = (
 )
 
 
+def _search(trials: int) -> str:
+    """How the trials were asked for."""
+    evenly = f"The first {STARTUP} trials are spread evenly over all ranges; the rest are asked for where good trials "
+    evenly += "lie more densely than bad ones."
+    if trials <= STARTUP:
+        evenly = f"All trials are spread evenly over the ranges, as the first {STARTUP} of any search are."
+    return f"Dot: a trial. Line: the best so far. {evenly}"
+
+
 def _headline(plan: Plan, trials: Sequence[Trial]) -> str:
     best = best_of(trials)
     asked = [target for target in plan.targets.targets if target.required]
     met = sum(best.misses[target.name] <= 1.0 for target in asked)
     return (
-        f"Trial {best.number} of {len(trials)}, with a loss of {number(best.loss)}: {met} of {len(asked)} required "
-        f"facts lie inside, by the mean over {plan.seeds} seeds that the search has seen. Being the best of many, it "
-        "is flattered by luck: marketplace validate says what other seeds make of it."
+        f"Trial {best.number}, counted from 0, of {len(trials)}, with a loss of {number(best.loss)}: {met} of "
+        f"{len(asked)} required facts lie inside, by {_seen(plan.seeds)}. Being the best of many, it is flattered by "
+        "luck: marketplace validate says what other seeds make of it."
     )
+
+
+def _seen(seeds: int) -> str:
+    if seeds == 1:
+        return "the single seed that the search has seen"
+    return f"the mean over the {seeds} seeds that the search has seen"
 
 
 def _best(plan: Plan, trials: Sequence[Trial]) -> str:
@@ -201,7 +213,7 @@ def _provenance(plan: Plan, trials: Sequence[Trial]) -> str:
     pairs = [
         ("Scenario", f"{plan.scenario.name}, {plan.scenario.run.weeks:,} weeks"),
         ("Targets", plan.targets.name),
-        ("Trials", f"{len(trials)} in batches of {plan.batch}, {plan.seeds} seeds each"),
+        ("Trials", f"{len(trials)} in batches of {plan.batch}, {how_many(plan.seeds, 'seed')} each"),
         ("Search", f"multivariate TPE, seed {plan.seed}"),
         ("Runs that failed", str(sum(one.failed for one in trials))),
         ("Time in runs", f"{seconds / 60.0:.1f} min"),

@@ -76,9 +76,9 @@ def scenario_text(
     met = sum(best.misses[target.name] <= 1.0 for target in asked)
     head = (
         f"# Calibrated on {when:%Y-%m-%d} to the targets {targets.name} (SHA-256 {plan.stated()['targets'][:12]}): "
-        f"trial {best.number} of {len(trials)}, loss {best.loss:.4g}, {met} of {len(asked)} targets inside.\n"
-        f"# Every trial ran under seeds {scenario.run.seed} to {scenario.run.seed + plan.seeds - 1}; the search's seed "
-        f"was {plan.seed}. `marketplace validate` says what other seeds make of it.\n\n"
+        f"trial {best.number}, counted from 0, of {len(trials)}, loss {best.loss:.4g}, {met} of {len(asked)} targets "
+        f"inside.\n# Every trial ran under {_seeds(scenario.run.seed, plan.seeds)}; the search's seed was {plan.seed}. "
+        "`marketplace validate` says what other seeds make of it.\n\n"
     )
     notes = {}
     for one in found:
@@ -89,6 +89,10 @@ def scenario_text(
             f"# {one.words}",
         ]
     return head + _annotated(scenario.to_toml(), notes)
+
+
+def _seeds(first: int, count: int) -> str:
+    return f"seed {first}" if count == 1 else f"seeds {first} to {first + count - 1}"
 
 
 def _place(path: str, scenario: Scenario) -> tuple[str, int, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.comparison.labels import cut
 from experiments.errors import ResultsError
 from marketplace.scenario_errors import naming, show
 
@@ -140,7 +141,7 @@ def _differing(world: Scenario, others: Sequence[Scenario]) -> list[str]:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= LONGEST else label[: LONGEST - 3] + "..."
+    return cut(label, LONGEST)
 
 
 _PLAIN = frozenset(("name", "description", "run.seed", "run.threads", "run.record_orders"))

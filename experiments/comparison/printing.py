@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.comparison.comparison import RATIO
+from experiments.comparison.labels import full_labels, short_labels
 from experiments.wording import HUGE, how_many
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.comparison.comparison import Comparison
-
-LONGEST = 12  # characters of an arm's label over a column
 
 
 def print_comparison(comparison: Comparison, *, details: bool = False) -> None:
@@ -30,9 +29,12 @@ def print_comparison(comparison: Comparison, *, details: bool = False) -> None:
     from experiments.scorecard import make_console
 
     console = make_console()
+    names = short_labels(comparison.arms)
+    for line in full_labels(names):
+        console.print(line, soft_wrap=True)
     for label in comparison.arms[1:]:
         rows = comparison.table[comparison.table["arm"] == label].to_dict("records")
-        tables = [_changes(comparison, label, rows), *([_details(label, rows)] if details else [])]
+        tables = [_changes(comparison, label, rows, names), *([_details(label, rows)] if details else [])]
         for title, table in tables:
             console.print(title, soft_wrap=True)
             # Where there is no terminal to fit into, nothing need be squeezed.
@@ -44,12 +46,12 @@ def print_comparison(comparison: Comparison, *, details: bool = False) -> None:
 
 
 def _changes(
-    comparison: Comparison, label: str, rows: Sequence[Mapping[str, Any]]
+    comparison: Comparison, label: str, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]
 ) -> tuple[str, Table]:
     title = f"{label} against {comparison.baseline}, {how_many(comparison.pairs[label], 'pair')} of runs"
     table = _table()
     level = f"{100.0 * comparison.level:g} % interval"
-    for heading in (short_label(comparison.baseline), short_label(label), "change", level):
+    for heading in (names[comparison.baseline], names[label], "change", level):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")  # like the name it wraps on a narrow terminal; figures do not
     for row in rows:
@@ -76,11 +78,16 @@ def _table() -> Table:
 
 def cells(row: Mapping[str, Any], pairs: int) -> list[str]:
     """An indicator's row: name, both means, change, interval, verdict."""
+    said = row["verdict"] + (f" ({row['n']} of {pairs} pairs)" if row["n"] < pairs else "")
+    means = [_mean(row[key], row["unit"]) for key in ("baseline_mean", "arm_mean")]
+    return [_name(row), *means, change(row), span(row), said]
+
+
+def _mean(value: float, unit: str) -> str:
     from experiments.scorecard import number
 
-    said = row["verdict"] + (f" ({row['n']} of {pairs} pairs)" if row["n"] < pairs else "")
-    means = [number(row[key], row["unit"]) for key in ("baseline_mean", "arm_mean")]
-    return [_name(row), *means, change(row), span(row), said]
+    figure = number(value, unit)
+    return f"{figure} %" if unit == "share" and figure else figure
 
 
 def detail_cells(row: Mapping[str, Any]) -> list[str]:
@@ -148,8 +155,7 @@ def legend(comparison: Comparison, details: bool = False) -> list[str]:
     lines = [
         "Means over pairs of runs with the same seed. "
         f"Each interval ({level}, {comparison.method}) is for its row alone.",
-        f"Verdicts are corrected for all {comparison.tests} tests (Holm, arms x indicators): "
-        f"the chance of any false one is at most {alpha}.",
+        *_judged(comparison.tests, alpha),
         "Money and counts are compared as ratios (means of logs); pp: percentage points of a share.",
     ]
     if details:
@@ -159,6 +165,16 @@ def legend(comparison: Comparison, details: bool = False) -> list[str]:
             "Pairs for: number at which the t interval would have that half-width."
         )
     return lines
+
+
+def _judged(tests: int, alpha: str) -> list[str]:
+    """What the verdicts are corrected for; nothing where nothing was tested."""
+    if tests == 0:
+        return []
+    if tests == 1:
+        return [f"The verdict is of one test, so it is not corrected: the chance that it is false is at most {alpha}."]
+    said = f"Verdicts are corrected for all {tests:,} tests (Holm, arms x indicators)"
+    return [f"{said}: the chance of any false one is at most {alpha}."]
 
 
 def _width(row: Mapping[str, Any]) -> str:
@@ -176,8 +192,3 @@ def _plain(value: float) -> str:
 
 def _p(value: float) -> str:
     return "" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def short_label(label: str) -> str:
-    """The end of a long label, which is where labels differ."""
-    return label if len(label) <= LONGEST else "..." + label[3 - LONGEST :]

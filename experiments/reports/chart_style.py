@@ -36,7 +36,7 @@ SERIES: tuple[tuple[str, Any], ...] = (
 TINTS = ("#0b4a7f", "#4f87b5", "#9dc0dc", "#d7e5f0")  # one hue, even steps of lightness, for stacked parts
 TWIN_DASH = (0, (3.2, 1.8))
 
-YEAR, SMOOTH = 52, 13  # weeks in a year, and in the mean drawn over the weekly noise
+YEAR, SMOOTH = 52, 13  # weeks in a year, and at most in the mean drawn over the weekly noise
 LEFT = 0.45  # inches between the edge of a panel and its y axis
 WIDTH = 7.3  # inches: the text width of an A4 page
 LABEL_GAP = 9.5  # points between labels that would overlap
@@ -132,15 +132,26 @@ def time_axis(ax: Axes, weeks: int) -> float:
     return per
 
 
-def smooth(values: pd.Series) -> pd.Series:
-    """Centred mean over 13 weeks, missing where nothing was recorded nearby."""
-    return values.rolling(SMOOTH, center=True, min_periods=1).mean()
+def window(weeks: int) -> int:
+    """Weeks of the mean that is drawn for a run of so many: a quarter of them, odd, at most 13; 1 is no mean at all."""
+    most = min(SMOOTH, max(1, weeks // 4))
+    return most if most % 2 else most - 1
+
+
+def window_words(weeks: int) -> str:
+    """``13-week mean``: what the strong lines of a run of so many weeks are; nothing where they are the weeks."""
+    return f"{window(weeks)}-week mean" if window(weeks) > 1 else ""
+
+
+def smooth(values: pd.Series, weeks: int) -> pd.Series:
+    """Centred mean over the `window` of a run of so many weeks, missing where nothing was recorded nearby."""
+    return values.rolling(window(weeks), center=True, min_periods=1).mean()
 
 
 def draw_lines(ax: Axes, lines: Sequence[Line], weeks: int, fixed: tuple[float, float] | None = None) -> None:
-    """Draw series over time: the weeks faint, their 13-week mean strong, each with its label at its end.
+    """Draw series over time: the weeks faint, their mean over a `window` strong, each with its label at its end.
 
-    The y axis fits the means, or is ``fixed``.
+    The y axis fits all that is drawn, or is ``fixed``.
     """
     per = time_axis(ax, weeks)
     ends, drawn = [], []
@@ -150,10 +161,11 @@ def draw_lines(ax: Axes, lines: Sequence[Line], weeks: int, fixed: tuple[float, 
             continue
         # What is measured by the quarter is joined up; elsewhere a gap in the record is a gap in the line.
         sparse = len(seen) > 1 and np.median(np.diff(seen.index)) > 1
-        mean = seen if sparse else smooth(line.values)
+        mean = seen if sparse else smooth(line.values, weeks)
         x, y = (mean.index.to_numpy(dtype=float) + 1.0) / per, mean.to_numpy(dtype=float)
-        if line.noise and not sparse and len(seen) > SMOOTH:
+        if line.noise and not sparse and window(weeks) > 1:
             ax.plot(x, line.values, color=line.colour, alpha=0.22, linewidth=0.45)
+            drawn.append(line.values.to_numpy(dtype=float))
         alone = "o" if len(seen) == 1 else None
         ax.plot(x, y, color=line.colour, linestyle=line.dash, linewidth=line.width, marker=alone, markersize=3.5)
         last = int(np.flatnonzero(np.isfinite(y))[-1])
@@ -170,7 +182,7 @@ def draw_lines(ax: Axes, lines: Sequence[Line], weeks: int, fixed: tuple[float, 
 
 
 def _limit(ax: Axes, y: npt.NDArray[np.float64]) -> None:
-    """Fit the axis to the means, not to the noise; where a few weeks dwarf all others, let them run off and say so."""
+    """Fit the axis to all that is drawn; where a few weeks dwarf all others, let them run off and say so."""
     y = y[np.isfinite(y)]
     low, high = float(y.min()), float(y.max())
     q_low, q_high = (float(q) for q in np.quantile(y, (0.04, 0.96)))

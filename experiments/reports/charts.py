@@ -189,7 +189,7 @@ def draw_cost(ax: Axes, run: Any) -> None:
     set_title(ax, "Unit cost by part", "currency per order")
     unit_axis(ax, "currency")
     per = time_axis(ax, len(run.weekly))
-    parts = [smooth(values_of(run.weekly, f"unit_cost.{part}")) for part in COST_PARTS]
+    parts = [smooth(values_of(run.weekly, f"unit_cost.{part}"), len(run.weekly)) for part in COST_PARTS]
     table = pd.concat(parts, axis=1)
     if table.dropna().empty:
         say_missing(ax)
@@ -205,7 +205,7 @@ def draw_cost(ax: Axes, run: Any) -> None:
         ends.append((x[last], (lower[last, i] + upper[last, i]) / 2.0, COST_PARTS[k], INK))
     top = np.nanmax(upper)
     if run.twin is not None:
-        cut = smooth(values_of(run.twin, "unit_cost")).dropna()
+        cut = smooth(values_of(run.twin, "unit_cost"), len(run.weekly)).dropna()
         if not cut.empty:
             at = (cut.index.to_numpy(dtype=float) + 1.0) / per
             ax.plot(at, cut, color=TWIN, linestyle=TWIN_DASH, linewidth=1.3)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.comparison.arms import against
-from experiments.comparison.printing import change, short_label, span
+from experiments.comparison.labels import short_labels
+from experiments.comparison.printing import change, span
 from experiments.errors import ResultsError
 from experiments.reports import sweep_charts as charts
 from experiments.reports import tables
+from experiments.reports.chart_style import INK, SERIES, window_words
 from experiments.reports.shell import Section, document, figure_block, note, paragraphs, warning
-from experiments.reports.words import number
+from experiments.reports.words import NO_VALUE, number
 from experiments.wording import how_many
 
 if TYPE_CHECKING:
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
 
 KIND = "comparison report"
 DRAWN = ("gmv", "active_sellers", "satisfaction", "price_index")
-MOST_ARMS = 5  # courses in one panel
+MOST_ARMS = len(SERIES)  # courses in one panel
+NAME = 16  # characters of an arm's name in a figure
+MOST_CHANGES = 12  # fields that an arm is said to differ in
+WORDS = ("name = ", "description = ", "run.seed = ")  # what makes no difference to a run under a given seed
 
 
 def comparison_page(results: Results | None, said: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
@@ -44,8 +50,8 @@ def comparison_page(results: Results | None, said: Mapping[str, Any], provenance
         from experiments.reports.sweep_report import banner
 
         head = banner(results) + head
-    sections = [_what(said, provenance), _headline(said)]
-    sections += [_arm(said, arm, k) for k, arm in enumerate(said["arms"][1:])]
+    sections = [_what(results, said, provenance), _headline(said)]
+    sections += [_arm(said, arm, k) for k, arm in enumerate(said["arms"][1:], start=1)]
     sections += [*_courses(results, said), _how(said), _provenance(provenance)]
     return document(title, KIND, head, sections)
 
@@ -68,16 +74,61 @@ def read_comparison(path: Path) -> dict[str, Any]:
     return dict(said)
 
 
-def _what(said: Mapping[str, Any], provenance: Mapping[str, Any]) -> Section:
+def _what(results: Results | None, said: Mapping[str, Any], provenance: Mapping[str, Any]) -> Section:
     pairs = [
-        ("Baseline", str(said["baseline"])),
-        ("Arms", ", ".join(said["arms"][1:])),
-        ("Pairs of runs", ", ".join(f"{arm}: {count}" for arm, count in said["pairs"].items())),
-        ("Length", f"{provenance.get('weeks', 0):,} weeks"),
+        ("Length", how_many(provenance.get("weeks", 0), "week")),
         ("Interval", f"{said['interval']}, {100 * said['level']:g} %, each row by itself"),
-        ("Verdicts", str(said["correction"])),
+        ("Verdicts", _correction(said)),
     ]
-    return Section("What was compared", "", tables.facts(pairs))
+    return Section("What was compared", "", _arms(results, said) + tables.facts(pairs))
+
+
+def _correction(said: Mapping[str, Any]) -> str:
+    few = {0: "nothing could be tested", 1: "of one test, so not corrected"}
+    return few.get(said.get("tests", -1), str(said["correction"]))
+
+
+def _arms(results: Results | None, said: Mapping[str, Any]) -> str:
+    """All arms with the colour and the name that they have in figures, what they change, and their pairs of runs."""
+    names, changed = _short_names(said), {} if results is None else _changes(results, said["baseline"])
+    rows = []
+    for k, arm in enumerate(said["arms"]):
+        mark = f'<span style="color: {_colour(k)}">■</span> {escape(names[arm])}'
+        count = "baseline" if arm == said["baseline"] else str(said["pairs"].get(arm, 0))
+        rows.append([mark, escape(arm), escape(changed.get(arm, "")), count])
+    head = ["In figures", "Arm", "Differs from the baseline in", "pairs of runs"]
+    if not changed:
+        head, rows = [head[0], head[1], head[3]], [[row[0], row[1], row[3]] for row in rows]
+    return tables.table(head, rows, "arms", range(len(head) - 1, len(head)))
+
+
+def _changes(results: Results, baseline: str) -> dict[str, str]:
+    """By arm, the fields that differ from the baseline's, as the folder's design states them; empty without one."""
+    try:
+        stated = tomllib.loads(results.design)["design"]["arms"]
+        worlds = {arm: dict(tables.flat(world)) for arm, world in stated.items()}
+        base = worlds[baseline]
+    except (ResultsError, ValueError, KeyError, AttributeError):
+        return {}
+    return {arm: _differing(world, base) for arm, world in worlds.items() if arm != baseline}
+
+
+def _differing(world: Mapping[str, str], base: Mapping[str, str]) -> str:
+    """``policy.name = dividend``, and the like; of very many fields the first few."""
+    new = [f"{path} = {value}" for path, value in world.items() if base.get(path) != value and value != NO_VALUE]
+    gone = [f"no {path}" for path, value in base.items() if path not in world and value != NO_VALUE]
+    said = [text.replace("platforms.0.", "platform.") for text in new + gone if not text.startswith(WORDS)]
+    more = len(said) - MOST_CHANGES
+    return "; ".join(said[:MOST_CHANGES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _colour(k: int) -> str:
+    """The colour of the arm of a number, 0 for the baseline, in every figure of the page."""
+    return SERIES[k][0] if k < MOST_ARMS else INK
+
+
+def _short_names(said: Mapping[str, Any]) -> dict[str, str]:
+    return short_labels(said["arms"], NAME)
 
 
 def _headline(said: Mapping[str, Any]) -> Section:
@@ -132,10 +183,11 @@ def _forest(said: Mapping[str, Any], arm: str, rows: Sequence[Mapping[str, Any]]
         return ""
     caption = (
         f"Ratios, in per cent of {said['baseline']}, with {100 * said['level']:g} % intervals, "
-        f"n = {how_many(said['pairs'].get(arm, 0), 'pair')}. Grey: not distinguishable."
+        f"n = {how_many(said['pairs'].get(arm, 0), 'pair')}. Pale, with a hollow mark: not distinguishable."
     )
-    title = f"{arm} over {said['baseline']}, per cent"
-    return figure_block(charts.forest(ratios, title), f"forest{k}", f"Differences of {arm}", caption)
+    names = _short_names(said)
+    title = f"{names[arm]} over {names[said['baseline']]}, per cent"
+    return figure_block(charts.forest(ratios, title, _colour(k)), f"forest{k}", f"Differences of {arm}", caption)
 
 
 def _in_chart(row: Mapping[str, Any]) -> bool:
@@ -171,33 +223,29 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 def _courses(results: Results | None, said: Mapping[str, Any]) -> list[Section]:
     if results is None or not results.manifest.weekly:
         return []
-    from experiments.reports.sweep_report import mean_courses
+    from experiments.reports.sweep_report import courses_words, mean_courses
 
-    shown = said["arms"][:MOST_ARMS]
-    names = _short_names(shown)
+    shown, names = said["arms"][:MOST_ARMS], _short_names(said)
     drawn = {}
     for indicator in DRAWN:
         found = mean_courses(results, indicator, ["arm"])
         drawn[indicator] = {names[arm]: found[arm] for arm in shown if arm in found}
-    caption = f"Mean of the runs (13-week mean) with the 95 % t interval of that mean, n = {_counts(results, shown)}."
+    caption = f"{courses_words(drawn)}, n = {_counts(results, shown)}."
     caption += " They hold the luck that arms share, which the paired differences below take out."
-    body = figure_block(charts.courses(drawn), "courses", "Courses over time", caption)
-    return [Section("Over time", "", body + _differences(results, shown))]
-
-
-def _short_names(arms: Sequence[str]) -> dict[str, str]:
-    """Names of arms for a margin: their ends, which is where they differ, if these tell them apart."""
-    short = {arm: short_label(arm) for arm in arms}
-    return short if len(set(short.values())) == len(short) else {arm: arm for arm in arms}
+    if len(shown) < len(said["arms"]):
+        caption += f" Of {len(said['arms'])} arms the first {MOST_ARMS} are drawn."
+    body = figure_block(charts.courses(drawn, list(names.values())), "courses", "Courses over time", caption)
+    return [Section("Over time", "", body + _differences(results, shown, names))]
 
 
 def _counts(results: Results, arms: Sequence[str]) -> str:
     count = results.summary[results.summary["status"] == "complete"].groupby("arm").size()
     numbers = {int(count.get(arm, 0)) for arm in arms}
-    return f"{numbers.pop()} runs an arm" if len(numbers) == 1 else f"{min(numbers)} to {max(numbers)} runs an arm"
+    few, most = min(numbers), max(numbers)
+    return f"{how_many(most, 'run')} an arm" if few == most else f"{few:,} to {how_many(most, 'run')} an arm"
 
 
-def _differences(results: Results, arms: Sequence[str]) -> str:
+def _differences(results: Results, arms: Sequence[str], names: Mapping[str, str]) -> str:
     """Paired differences of GMV, week by week."""
     from experiments.comparison.bands import paired_band
 
@@ -210,12 +258,15 @@ def _differences(results: Results, arms: Sequence[str]) -> str:
         except ResultsError:
             continue
         scale = str(band.attrs["scale"])
-        drawn[_short_names(arms)[arm]] = band
+        drawn[names[arm]] = band
     if not drawn:
         return ""
     unit = "log points" if scale == "log ratio" else "currency"
-    caption = f"GMV, paired difference from {arms[0]} in {unit}; band: 95 % interval of every week by itself."
-    return figure_block(charts.courses({"gmv": drawn}), "differences", "Paired differences", caption)
+    mean = window_words(charts.shortest({"gmv": drawn}))
+    caption = f"GMV, paired difference from {arms[0]} in {unit}{f' ({mean})' if mean else ''}; "
+    caption += "band: 95 % interval of every week by itself."
+    figure = charts.courses({"gmv": drawn}, list(names.values()))
+    return figure_block(figure, "differences", "Paired differences", caption)
 
 
 def _how(said: Mapping[str, Any]) -> Section:

@@ -20,10 +20,10 @@ from experiments.files import write_whole
 from experiments.reports import charts, tables
 from experiments.reports.chart_loop import loop
 from experiments.reports.chart_network import CUSTOMERS, SELLERS, drawable, network
-from experiments.reports.chart_style import SMOOTH, YEAR
+from experiments.reports.chart_style import YEAR, window_words
 from experiments.reports.shell import Section, document, figure_block, note, paragraphs, warning
 from experiments.reports.words import Change, change, headline, moved, number, real_gap, span_of, twin_last
-from experiments.wording import last_weeks
+from experiments.wording import how_many, last_weeks
 from marketplace.flywheel import MEANING
 from marketplace.indicators import indicator_of
 
@@ -108,9 +108,11 @@ def _what_was_run(run: Any) -> Section:
         ("Links shut one by one", _ablation_words(run)),
         ("Versions", _version_words(run.provenance)),
     ]
+    mean = window_words(weeks)
+    lines = f"faint lines are weeks, strong lines their {mean}" if mean else "lines are weeks"
     how = (
-        f"How to read the figures: faint lines are weeks, strong lines their {SMOOTH}-week mean; dashed orange is the "
-        "same world under the same luck with every link of the loop frozen. Undefined values are left blank (–)."
+        f"How to read the figures: {lines}; dashed orange is the same world under the same luck with every link of "
+        "the loop frozen. Undefined values are left blank (–)."
     )
     return Section("What was run", "", tables.facts(pairs) + note(how))
 
@@ -124,8 +126,8 @@ def _twin_words(run: Any) -> str:
 def _ablation_words(run: Any) -> str:
     if run.ablation is None:
         return "no"
-    seeds = run.ablation.get("seeds") or []
-    return f"yes: {len(seeds)} seeds, {run.ablation.get('runs_done', '?')} runs; the figures show one of them"
+    seeds = how_many(len(run.ablation.get("seeds") or []), "seed")
+    return f"yes: {seeds}, {run.ablation.get('runs_done', '?')} runs; the figures show one of them"
 
 
 def _valve_words(scenario: Any) -> str:
@@ -241,9 +243,10 @@ def _third_parties(run: Any) -> Section:
 
 def _prices(run: Any) -> Section:
     lead = _sentences(run, ("The price index", "price_index"), ("Unit cost", "unit_cost"))
+    mean = window_words(len(run.weekly))
     caption = (
         "Price index: expected price of what a fixed basket of needs is shown, over price level. "
-        f"Parts of unit cost: {SMOOTH}-week means."
+        f"Parts of unit cost: {f'{mean}s' if mean else 'week by week'}."
     )
     return _simple(run, "Prices and unit cost", charts.price_and_cost, "price", lead, caption)
 

@@ -22,6 +22,7 @@ from experiments.reports.chart_style import (
     panels,
     say_missing,
     shorten,
+    smooth,
     styled,
     time_axis,
     unit_axis,
@@ -30,6 +31,7 @@ from experiments.reports.words import number
 from marketplace.indicators import indicator_of
 
 ACROSS = 3  # panels side by side
+Bands = Mapping[str, Mapping[str, pd.DataFrame]]
 
 
 @styled
@@ -115,34 +117,50 @@ def _level(value: Any) -> str:
 
 
 @styled
-def courses(bands: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
+def courses(bands: Bands, order: Sequence[str] = ()) -> Figure:
     """A panel an indicator: its mean course with the interval of the mean, for each group of runs.
 
     Parameters
     ----------
     bands : mapping
         Indicator -> group -> table with ``week mean low high``.
+    order : sequence of str
+        Groups by their place in the palette, so that one has the same colour in every figure of a page; by default
+        the groups as they come.
     """
     columns = 2 if len(bands) > 1 else 1
     figure, axes = panels(-(-len(bands) // columns), columns, 1.9, right=0.85)
+    weeks = shortest(bands)
     for ax, (indicator, groups) in zip(axes, bands.items(), strict=False):
         ends = []
         per = time_axis(ax, max((int(t["week"].max()) for t in groups.values() if len(t)), default=1))
-        for (group, table), (colour, dash) in zip(groups.items(), SERIES, strict=False):
-            x = table["week"].to_numpy(dtype=float) / per
-            mean = table["mean"].rolling(13, center=True, min_periods=1).mean()
-            low, high = (table[name].rolling(13, center=True, min_periods=1).mean() for name in ("low", "high"))
-            ax.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0.0)
-            ax.plot(x, mean, color=colour, linestyle=dash, linewidth=1.5)
-            known = np.flatnonzero(np.isfinite(mean))
-            if known.size:
-                ends.append((float(x[known[-1]]), float(mean.iloc[known[-1]]), group, colour))
+        styles = dict(zip(order or groups, SERIES, strict=False))
+        for group in [group for group in groups if group in styles]:
+            ends += _course(ax, groups[group], group, styles[group], weeks, per)
         label_ends(ax, ends)
         unit_axis(ax, indicator_of(indicator).unit)
         ax.set_title(indicator.replace("_", " "))
     for ax in axes[len(bands) :]:
         ax.set_axis_off()
     return figure
+
+
+def shortest(bands: Bands) -> int:
+    """Weeks of the shortest course: the mean that is drawn must not level it out."""
+    return min((len(table) for groups in bands.values() for table in groups.values() if len(table)), default=1)
+
+
+def _course(
+    ax: Axes, table: pd.DataFrame, group: str, style: tuple[str, Any], weeks: int, per: float
+) -> list[tuple[float, float, str, str]]:
+    """Draw one course with its band; return its end, to be labelled, if it has one."""
+    colour, dash = style
+    x = table["week"].to_numpy(dtype=float) / per
+    mean, low, high = (smooth(table[name], weeks) for name in ("mean", "low", "high"))
+    ax.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0.0)
+    ax.plot(x, mean, color=colour, linestyle=dash, linewidth=1.5)
+    known = np.flatnonzero(np.isfinite(mean))
+    return [(float(x[known[-1]]), float(mean.iloc[known[-1]]), group, colour)] if known.size else []
 
 
 @styled
@@ -166,21 +184,25 @@ def index_bars(indices: Sequence[Mapping[str, Any]], title: str) -> Figure:
 
 
 @styled
-def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
-    """Differences of arms from the baseline, a line an indicator: per cent of the baseline, with intervals.
+def forest(rows: Sequence[Mapping[str, Any]], title: str, colour: str = RUN) -> Figure:
+    """Differences of an arm from the baseline, a line an indicator: per cent of the baseline, with intervals.
 
     Parameters
     ----------
     rows : sequence of mapping
         ``label``, ``effect low high`` on a common scale, and ``sure`` (whether it is distinguishable).
+    title : str
+        Above the figure.
+    colour : str
+        Of the arm; what is not distinguishable is pale, with a hollow mark.
     """
     height = 0.75 + 0.19 * len(rows)
     figure = Figure(figsize=(WIDTH, height))
     ax = figure.add_axes((1.7 / WIDTH, 0.42 / height, 5.2 / WIDTH, 0.19 * len(rows) / height))
     for k, row in enumerate(rows):
-        colour = RUN if row["sure"] else FAINT
-        ax.plot([row["low"], row["high"]], [k, k], color=colour, linewidth=2.4, alpha=0.6)
-        ax.plot([row["effect"]], [k], "o", color=colour, markersize=3.6)
+        ax.plot([row["low"], row["high"]], [k, k], color=colour, linewidth=2.4, alpha=0.6 if row["sure"] else 0.25)
+        filled = colour if row["sure"] else "white"
+        ax.plot([row["effect"]], [k], "o", color=colour, markersize=3.6, markerfacecolor=filled, markeredgewidth=0.8)
     ax.axvline(0.0, color=GREY, linewidth=0.7)
     ax.set_yticks(range(len(rows)), [row["label"] for row in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)

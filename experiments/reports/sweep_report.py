@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from experiments.closures import closure_notes, flags_of
-from experiments.comparison.comparison import compare_arms
-from experiments.comparison.printing import change, span
-from experiments.errors import ResultsError
+from experiments.designs.samplers import SAMPLED
 from experiments.reports import sweep_charts as charts
 from experiments.reports import tables
-from experiments.reports.shell import Section, document, figure_block, note, paragraphs, prose, warning
-from experiments.reports.words import number, times
-from experiments.sensitivity.effects import cell_means, level_means, levels_of, variance_shares
-from experiments.wording import how_many, last_weeks
+from experiments.reports.chart_style import window_words
+from experiments.reports.even import Even, even_runs
+from experiments.reports.shell import Section, document, figure_block, note, prose, warning
+from experiments.reports.sweep_headline import LEVEL, headline, last, shown, varied, whole
+from experiments.reports.words import number
+from experiments.sensitivity.effects import Cuts, cell_means, cuts_for, level_means, levels_of, variance_shares
+from experiments.wording import how_many
 from marketplace.indicators import indicator_of
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ MOST_POINTS = 24  # rows of the table of points; of more, the best and the worst
 MOST_FACTORS = 9  # panels of main effects
 MOST_GROUPS = 5  # courses in one panel
 MOST_FAILURES = 20
-LEVEL = 0.95
-YEAR = 52  # weeks that a summary covers
 
 
 def sweep_page(results: Results) -> str:
@@ -45,10 +43,11 @@ def sweep_page(results: Results) -> str:
     if runs.empty:
         sections.append(Section("Headline", "No run came to its end, so there is nothing to report.", ""))
     else:
-        sections += [_headline(results, runs), _points(results, runs)]
+        even = even_runs(runs, common=_common(results))
+        sections += [headline(results, runs, even), _points(results, runs, even)]
         if results.factors:
-            sections += [_main_effects(results, runs), *_two_factors(results, runs)]
-        sections += [*_courses(results), *_indices(results)]
+            sections += [_main_effects(results, even), *_two_factors(results, even)]
+        sections += [*_courses(results, even), *_indices(results)]
     sections += [*_failures(results), _design(results), provenance_section(results)]
     return document(str(results.provenance.get("design", results.path.name)), KIND, banner(results), sections)
 
@@ -64,7 +63,7 @@ def banner(results: Results) -> str:
     failed = len(results.failures)
     said = []
     if failed:
-        said.append(f"{failed:,} runs failed and are in no figure.")
+        said.append(f"{how_many(failed, 'run')} failed and {'is' if failed == 1 else 'are'} in no figure.")
     if done < planned:
         said.append(f"{planned - done:,} of {planned:,} runs are not there yet: marketplace sweep --resume runs them.")
     return warning(" ".join(said)) if said else ""
@@ -74,10 +73,10 @@ def _what_was_run(results: Results, runs: pd.DataFrame) -> Section:
     said = results.provenance
     seconds = runs["seconds"].sum()
     pairs = [
-        ("Design", f"{said.get('design_kind', 'arms')}, {len(results.points):,} points"),
+        ("Design", f"{said.get('design_kind', 'arms')}, {how_many(len(results.points), 'point')}"),
         ("Factors", ", ".join(results.factors) or "none"),
         ("Base scenario", str(said.get("scenario", ""))),
-        ("Length", f"{said.get('weeks', 0):,} weeks"),
+        ("Length", how_many(said.get("weeks", 0), "week")),
         ("Replications", f"{said.get('replications', 1):,}, {said.get('seeds', 'common')} seeds"),
         ("Runs", f"{len(runs):,} complete of {results.manifest.planned:,}, {len(results.failures):,} failed"),
         ("Weeks kept", "yes" if results.manifest.weekly else "no (sweep with --weekly keeps them)"),
@@ -86,123 +85,53 @@ def _what_was_run(results: Results, runs: pd.DataFrame) -> Section:
     return Section("What was run", "", tables.facts(pairs))
 
 
-# -- in words ----------------------------------------------------------------------------------------------------
-
-
-def _headline(results: Results, runs: pd.DataFrame) -> Section:
-    means, weeks = runs.groupby("point")["gmv"].mean().dropna(), _last(results)
-    closures = _closures(results, runs)
-    if means.empty:
-        return Section("Headline", "", paragraphs(f"No run sold anything in {weeks}.", *closures))
-    best, worst = means.idxmax(), means.idxmin()
-    if best == worst or means[best] == means[worst]:
-        first = f"GMV of {weeks} is {number(float(means[best]))} at every point."
-        return Section("Headline", "", paragraphs(first, *closures))
-    more = _more(float(means[worst]), float(means[best]))
-    first = (
-        f"GMV of {weeks} ranges from {number(float(means[worst]))} to {number(float(means[best]))}"
-        + (f", {more}." if more else ".")
-    )
-    rest = [f"It is highest at {_named(results, best)} and lowest at {_named(results, worst)}."]
-    rest.append(_apart(runs, best, worst, len(means)))
-    return Section("Headline", "", paragraphs(first, *rest, *_strongest(results, runs), *closures))
-
-
-def _closures(results: Results, runs: pd.DataFrame) -> list[str]:
-    """How many runs ended with a platform that had failed, and at which point most did."""
-    said = [f"{note[:1].upper()}{note[1:]}." for note in closure_notes(runs.drop(columns="arm", errors="ignore"))]
-    failures = (runs[flags_of(runs)] == 0.0).sum(axis=1).groupby(runs["point"]).agg(["sum", "size"])
-    if said and len(failures) > 1:
-        most = failures["sum"].idxmax()
-        of = f"{failures.loc[most, 'sum']} of them in {how_many(int(failures.loc[most, 'size']), 'run')}"
-        said.append(f"Most failures are at {_named(results, most)}: {of}.")
-    return said
-
-
-def _more(low: float, high: float) -> str:
-    """``3.4 % more`` or ``2.5 times as much``; nothing where there is nothing to compare with."""
-    if low <= 0.0 or high / low >= 1e4:
-        return ""
-    ratio = high / low
-    return f"{times(ratio)} as much" if ratio >= 2.0 else f"{number(ratio - 1.0, 'share')} more"
-
-
-def _last(results: Results) -> str:
-    """The weeks that a summary covers, in words."""
-    return last_weeks(min(YEAR, int(results.provenance.get("weeks", YEAR))))
-
-
-def _apart(runs: pd.DataFrame, best: Any, worst: Any, points: int) -> str:
-    """Whether the highest and the lowest point can be told apart, seed by seed, after having been picked.
-
-    They are the extremes of all pairs of points, so p is Bonferroni's over that many.
-    """
-    two = runs[runs["point"].isin([best, worst])]
-    summary = two[["seed", "gmv", "status"]].assign(arm=two["point"].map({worst: "lowest", best: "highest"}))
-    try:
-        row = compare_arms(summary, baseline="lowest", indicators=["gmv"]).table.iloc[0]
-    except ResultsError:
-        return "Whether the two can be told apart was not tested: no seed has a run at both."
-    if row["n"] < 2:
-        return "Whether the two can be told apart cannot be said: a single seed has a run at both."
-    pairs = points * (points - 1) // 2
-    p = min(1.0, float(row["p"]) * pairs)
-    limits = f", {100 * LEVEL:g} % interval {span(row)}" if span(row) else ""
-    found = f"{change(row)} over {row['n']} pairs of runs with the same seed{limits}".replace("-", "−")
-    how = f"p = {p:.2g}" + (f", Bonferroni over {pairs} pairs of points" if pairs > 1 else "")
-    told = "can be told apart" if p <= 1.0 - LEVEL else "cannot be told apart"
-    return f"The two {told}: {found}; {how}."
-
-
-def _named(results: Results, point: int) -> str:
-    row = results.points.loc[point]
-    return ", ".join(f"{name} = {_value(row[name])}" for name in results.factors[:6]) or f"point {point}"
-
-
-def _strongest(results: Results, runs: pd.DataFrame) -> list[str]:
-    """What moves GMV most, where the design is a grid, so that shares of variance mean what they say."""
-    if results.provenance.get("design_kind") != "grid" or len(results.factors) < 2:
-        return []
-    shares = variance_shares(runs, results.factors, "gmv")
-    if not shares:
-        return []
-    alone = sorted(((share, key[0]) for key, share in shares.items() if len(key) == 1), reverse=True)
-    share, name = alone[0]
-    said = [f"{name} alone accounts for {share:.0%} of the variance of GMV between points."]
-    pairs = sorted(((value, key) for key, value in shares.items() if len(key) == 2), reverse=True)
-    if pairs and pairs[0][0] >= 0.05:
-        said.append(f"{' and '.join(pairs[0][1])} together account for {pairs[0][0]:.0%} beyond what each does alone.")
-    return said
-
-
-def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-# -- tables and figures ------------------------------------------------------------------------------------------
-
-
-def _points(results: Results, runs: pd.DataFrame) -> Section:
+def _points(results: Results, runs: pd.DataFrame, even: Even) -> Section:
     told = [name for name in TOLD if name in runs]
     table = {name: level_means(runs, runs["point"], name, common=False).set_index("level") for name in told}
-    order = table["gmv"].sort_values("mean", ascending=False).index
-    shown = list(order) if len(order) <= MOST_POINTS else [*order[: MOST_POINTS // 2], *order[-MOST_POINTS // 2 :]]
+    order = _order(table["gmv"], ranked=not even.said)
+    some = list(order) if len(order) <= MOST_POINTS else [*order[: MOST_POINTS // 2], *order[-MOST_POINTS // 2 :]]
     counts = runs.groupby("point").size()
-    head = [escape(name).replace(".", ".<wbr>") for name in results.factors]
+    head = [_breakable(name) for name in results.factors]
     head += ["n", *(escape(name.replace("_", " ")) for name in told)]
     rows = []
-    for point in shown:
-        factors = [escape(_value(results.points.loc[point, name])) for name in results.factors]
+    for point in some:
+        factors = [escape(shown(results.points.loc[point, name])) for name in results.factors]
         cells = [_with_interval(table[name], point, name) for name in told]
         rows.append([*factors, str(counts[point]), *cells])
+    first = len(results.factors)
+    lead = _points_lead(results, len(order), even)
+    return Section("Points", lead, tables.table(head, rows, "points", range(first, len(head))), "long")
+
+
+def _order(table: pd.DataFrame, *, ranked: bool) -> list[int]:
+    """Points by their mean, the highest first and equal ones by their number; all by number where they are no ranking.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Indexed by point, with ``mean``.
+    ranked : bool
+        Whether points can be compared.
+    """
+    by_number = table.sort_index()
+    return list((by_number.sort_values("mean", ascending=False, kind="stable") if ranked else by_number).index)
+
+
+def _points_lead(results: Results, points: int, even: Even) -> str:
+    by = "in the design's order, because points do not all have the same seeds" if even.said else "by GMV"
     lead = (
-        f"Means over n replications of {_last(results)}, by GMV, with half the width of their 95 % t intervals "
+        f"Means over n replications of {last(results)}, {by}, with half the width of their 95 % t intervals "
         "(none from too few equal values)."
     )
-    if len(order) > MOST_POINTS:
-        lead += f" Of {len(order):,} points the {MOST_POINTS // 2} highest and lowest are shown."
-    first = len(results.factors)
-    return Section("Points", lead, tables.table(head, rows, "points", range(first, len(head))), "long")
+    if points > MOST_POINTS:
+        ends = "first and last" if even.said else "highest and lowest"
+        lead += f" Of {points:,} points the {MOST_POINTS // 2} {ends} are shown."
+    return lead
+
+
+def _breakable(path: str) -> str:
+    """A dotted path, in HTML, that may be broken behind its dots and underscores."""
+    return escape(path).replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
 def _with_interval(table: pd.DataFrame, point: int, indicator: str) -> str:
@@ -210,47 +139,84 @@ def _with_interval(table: pd.DataFrame, point: int, indicator: str) -> str:
         return "–"
     row, unit = table.loc[point], indicator_of(indicator).unit
     mean, half = number(float(row["mean"]), unit), float(row["high"] - row["low"]) / 2.0
-    return mean if pd.isna(half) else f'{mean}<br><span class="half">± {number(half, unit)}</span>'
+    return mean if pd.isna(half) else f'{mean}<br><span class="half">± {half_width(half, unit)}</span>'
+
+
+def half_width(half: float, unit: str) -> str:
+    """Half the width of an interval: of shares in percentage points."""
+    said = number(half, unit)
+    return f"{said.removesuffix('%')}pp" if unit == "share" else said
 
 
 def _common(results: Results) -> bool:
-    """Whether what a seed does to all points alike can be taken out: common seeds, and every run is there."""
-    return results.provenance.get("seeds") == "common" and results.manifest.rows("runs") == results.manifest.planned
+    """Whether all points were to have the same seeds: what a seed does to all of them alike can then be taken out."""
+    return bool(results.provenance.get("seeds") == "common")
 
 
-def _main_effects(results: Results, runs: pd.DataFrame) -> Section:
-    factors = [name for name in results.factors if runs[name].nunique() > 1][:MOST_FACTORS]
-    common = _common(results)
+def _cuts(results: Results, runs: pd.DataFrame) -> Cuts:
+    return cuts_for(runs["point"].nunique(), sampled=results.provenance.get("design_kind") in SAMPLED)
+
+
+def _main_effects(results: Results, even: Even) -> Section:
+    runs, title = even.runs, "Main effects"
+    if runs.empty:
+        return Section(title, even.said, "")
+    factors, cuts = varied(runs[results.factors])[:MOST_FACTORS], _cuts(results, runs)
+    if not factors:
+        return Section(title, "All points have the same values.", "")
     effects = {
-        (indicator, factor): level_means(runs, levels_of(runs[factor]), indicator, common=common)
+        (indicator, factor): level_means(
+            runs, levels_of(runs[factor], cuts.bins, cuts.keep), indicator, common=_common(results)
+        )
         for indicator in DRAWN
         for factor in factors
     }
-    if not effects:
-        return Section("Main effects", "All points have the same values.", "")
-    seeds = runs["replicate"].nunique()
-    caption = f"Mean over all runs at a value, n = {len(runs):,} runs in all; grey: 95 % t interval over {seeds} seeds"
-    caption += ", less what a seed does to all points alike" if common else ""
-    caption += ". A factor with many values is cut into bins of equally many runs."
+    cut = any(levels_of(runs[name], cuts.bins, cuts.keep).nunique() < runs[name].nunique() for name in factors)
+    caption = _effects_caption(runs, _common(results), cut)
     drawn = figure_block(charts.main_effects(effects), "effects", "Main effects of the factors", caption)
     lead = "What each factor moves by itself, over all values of the others. One scale a row."
-    return Section("Main effects", lead, drawn, "tall" if len(factors) > 3 else "")
+    lead += f" {even.said}" if even.said else ""
+    return Section(title, lead + _holes(results, runs), drawn, "tall" if len(factors) > 3 else "")
 
 
-def _two_factors(results: Results, runs: pd.DataFrame) -> list[Section]:
-    factors = [name for name in results.factors if runs[name].nunique() > 1]
+def _effects_caption(runs: pd.DataFrame, common: bool, cut: bool) -> str:
+    """What the dots and the grey lines are, and whether values were put into bins."""
+    seeds = runs["replicate"].nunique()
+    said = f"Mean over all runs at a value, n = {how_many(len(runs), 'run')} in all"
+    if seeds > 1:
+        said += f"; grey: 95 % t interval over {how_many(seeds, 'seed')}"
+        said += ", less what a seed does to all points alike" if common else ""
+    else:
+        said += "; from a single seed there is no interval"
+    return said + (". Factors with many values are cut into bins, each drawn at its mean." if cut else ".")
+
+
+def _holes(results: Results, runs: pd.DataFrame) -> str:
+    """That a grid has holes, so that what looks like a factor may be another one."""
+    if results.provenance.get("design_kind") != "grid" or whole(results, runs):
+        return ""
+    return " Not all points of the grid are here, so a value's mean may be due to those of other factors it comes with."
+
+
+def _two_factors(results: Results, even: Even) -> list[Section]:
+    runs = even.runs
+    factors = varied(runs[results.factors])
     if len(factors) < 2:
         return []
-    shares = variance_shares(runs, factors[:MOST_FACTORS], "gmv")
-    grid = bool(shares) and results.provenance.get("design_kind") == "grid"
+    cuts = _cuts(results, runs)
+    shares = variance_shares(runs, factors[:MOST_FACTORS], "gmv", cuts)
+    grid = bool(shares) and results.provenance.get("design_kind") == "grid" and whole(results, runs)
     first, second = _pair(factors, shares, grid)
-    cells = cell_means(runs, first, second, "gmv")
-    lead = f"Mean GMV of {_last(results)} by {first} and {second}"
+    cells = cell_means(runs, first, second, "gmv", cuts)
+    lead = f"Mean GMV of {last(results)} by {first} and {second}"
     if grid:
         lead += f", which interact most: {shares[first, second]:.1%} of the variance between points is theirs together."
     else:
         lead += "."
-    drawn = figure_block(charts.heat_map(cells, first, second, "gmv"), "heat", lead, f"n = {len(runs):,} runs.")
+    caption = f"n = {how_many(len(runs), 'run')}."
+    if cells.shape != (runs[first].nunique(), runs[second].nunique()):
+        caption += " Factors with many values are cut into bins, each named by its mean."
+    drawn = figure_block(charts.heat_map(cells, first, second, "gmv"), "heat", lead, caption)
     return [Section("Two factors together", lead, drawn + (_share_table(shares) if grid else ""))]
 
 
@@ -268,16 +234,23 @@ def _share_table(shares: dict[tuple[str, ...], float]) -> str:
     return tables.table(head, rows[:MOST_FAILURES], "key", range(1, 2))
 
 
-def _courses(results: Results) -> list[Section]:
+def _courses(results: Results, even: Even) -> list[Section]:
     if not results.manifest.weekly or not results.factors:
         return []
     factor = next((name for name in results.factors if 1 < results.points[name].nunique() <= MOST_GROUPS), None)
     by = [] if factor is None else [factor]
     drawn = {name: mean_courses(results, name, by) for name in ("gmv", "active_sellers", "satisfaction", "price_index")}
     count = len(complete_runs(results))
-    caption = f"Mean of the runs (13-week mean) with the 95 % t interval of that mean, n = {count:,} runs"
+    caption = f"{courses_words(drawn)}, n = {how_many(count, 'run')}"
     caption += f", told apart by {factor}." if factor else "."
+    caption += " All runs are in, though points do not all have the same seeds." if factor and even.said else ""
     return [Section("Over time", "", figure_block(charts.courses(drawn), "courses", "Courses over time", caption))]
+
+
+def courses_words(drawn: charts.Bands) -> str:
+    """What the lines and bands of a figure of courses are."""
+    mean = window_words(charts.shortest(drawn))
+    return f"Mean of the runs{f' ({mean})' if mean else ', week by week,'} with the 95 % t interval of that mean"
 
 
 def mean_courses(results: Results, indicator: str, by: Sequence[str], level: float = LEVEL) -> dict[str, pd.DataFrame]:
@@ -302,7 +275,7 @@ def mean_courses(results: Results, indicator: str, by: Sequence[str], level: flo
     table = table.assign(low=table["mean"] - half, high=table["mean"] + half)
     if not by:
         return {"all runs": table}
-    return {_value(key[0] if isinstance(key, tuple) else key): part for key, part in table.groupby(list(by), sort=True)}
+    return {shown(key[0] if isinstance(key, tuple) else key): part for key, part in table.groupby(list(by), sort=True)}
 
 
 def _indices(results: Results) -> list[Section]:
@@ -333,20 +306,25 @@ def _analysis(k: int, one: dict[str, Any]) -> str:
 
 
 def _box(one: dict[str, Any]) -> str:
-    said = f"{one['cases']:,} of {one['runs']:,} points are cases of {one['condition']}."
+    title = f"<h3>{prose(one['condition'])}</h3>"
+    said = f"{one['cases']:,} of {how_many(one['runs'], 'run')} are cases of {one['condition']}"
+    if not one.get("boxes"):
+        return title + note(f"{said}; no box holds them densely enough.")
+    said += ". Coverage: share of all cases in the box; density: share of its runs that are cases."
     rows = []
-    for k, box in enumerate(one.get("boxes", []), start=1):
+    for k, box in enumerate(one["boxes"], start=1):
         limits = "; ".join(_limit(limit) for limit in box.get("limits", []))
-        rows.append([str(k), escape(limits), _percent(box.get("coverage")), _percent(box.get("density"))])
-    head = ["Box", "Where", "coverage", "density"]
-    return f"<h3>{prose(one['condition'])}</h3>{note(said)}{tables.table(head, rows, 'boxes', range(2, 4))}"
+        shares = [_percent(box.get("coverage")), _percent(box.get("density"))]
+        rows.append([str(k), escape(limits), *shares, f"{box['runs']:,}" if "runs" in box else "–"])
+    head = ["Box", "Where", "coverage", "density", "runs"]
+    return title + note(said) + tables.table(head, rows, "boxes", range(2, 5))
 
 
 def _limit(limit: dict[str, Any]) -> str:
     factor = limit.get("factor", "")
-    if limit.get("values") is not None:
-        return f"{factor} in {', '.join(map(str, limit['values']))}"
-    return f"{_value(limit.get('low'))} ≤ {factor} ≤ {_value(limit.get('high'))}"
+    if limit.get("values"):
+        return f"{factor}: {', '.join(map(str, limit['values']))}"
+    return f"{factor}: {limit['low']:.6g} to {limit['high']:.6g}"
 
 
 def _percent(value: float | None) -> str:
@@ -365,7 +343,7 @@ def _failures(results: Results) -> list[Section]:
         for row in failures.head(MOST_FAILURES).itertuples()
     ]
     more = f" and {len(failures) - MOST_FAILURES:,} more" if len(failures) > MOST_FAILURES else ""
-    lead = f"{len(failures):,} runs failed; tracebacks are in load_results(...).failures."
+    lead = f"{how_many(len(failures), 'run')} failed; tracebacks are in load_results(...).failures."
     return [Section("Failures", lead, table + note("; ".join(which) + more + "."))]
 
 

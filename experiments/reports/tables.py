@@ -13,6 +13,7 @@ from marketplace.flywheel import MEANING
 from marketplace.indicators import INDICATORS, Indicator, indicator_of
 
 NEARLY_ZERO = 0.01  # log points, so about one per cent
+WIDE = 12  # columns from which on a table is printed smaller
 KEY = (
     ("gmv", "GMV a week", "mean"),
     ("active_customers", "Active customers", "last"),
@@ -27,7 +28,7 @@ KEY = (
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str, numbers: range) -> str:
-    """An HTML table from cells that are HTML already.
+    """An HTML table from cells that are HTML already; on a screen that is too narrow for it, it scrolls by itself.
 
     Parameters
     ----------
@@ -45,7 +46,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str, numbers
         return f"<tr>{made}</tr>"
 
     body = "".join(line(row, "td") for row in rows)
-    return f'<table class="{kind}"><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table>'
+    name = f"{kind} wide".strip() if len(head) > WIDE else kind
+    made = f'<table class="{name}"><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll">{made}</div>'
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

@@ -161,7 +161,7 @@ def _peak(run: Any, last: float) -> str:
     """A clause on an earlier peak, in runs long enough to have one."""
     if len(run.weekly) < 2 * YEAR:
         return ""
-    mean = smooth(values_of(run.weekly, "gmv"))
+    mean = smooth(values_of(run.weekly, "gmv"), len(run.weekly))
     top = mean.max()
     if not top > PEAK * last:
         return ""

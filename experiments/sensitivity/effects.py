@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,46 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVELS = 12  # a factor with more values than this is cut into bins
+LEVELS = 12  # a listed factor with more values than this is cut into bins
 BINS = 8
 CELLS = 5  # bins to a side of a table of two factors
+FEWEST = 4  # points that a bin, or a cell of two factors, is to hold on average
 
 
-def levels_of(values: pd.Series, bins: int = BINS) -> pd.Series:
+class Cuts(NamedTuple):
+    """How numeric factors are cut into bins.
+
+    Attributes
+    ----------
+    keep : int
+        A factor with so many values or fewer keeps them.
+    bins : int
+        Number of bins of one factor by itself.
+    side : int
+        Number of bins of each of two factors together.
+    """
+
+    keep: int = LEVELS
+    bins: int = BINS
+    side: int = CELLS
+
+
+def cuts_for(points: int, *, sampled: bool) -> Cuts:
+    """How the factors of a design are cut: fewer points make fewer bins where values are drawn and seldom come twice.
+
+    Parameters
+    ----------
+    points : int
+        Points of the design that have runs.
+    sampled : bool
+        Whether values are drawn, from ranges for the most part; listed ones are kept as they are.
+    """
+    if not sampled:
+        return Cuts()
+    return Cuts(0, min(BINS, max(2, points // FEWEST)), min(CELLS, max(2, math.isqrt(points // FEWEST))))
+
+
+def levels_of(values: pd.Series, bins: int = BINS, keep: int = LEVELS) -> pd.Series:
     """The level that each run's value of a factor belongs to.
 
     Parameters
@@ -31,7 +65,9 @@ def levels_of(values: pd.Series, bins: int = BINS) -> pd.Series:
     values : Series
         A factor's value in every run.
     bins : int
-        Number of bins of equally many runs into which a numeric factor with more than 12 values is cut.
+        Number of bins of equally many values into which a numeric factor is cut.
+    keep : int
+        A factor with so many values or fewer keeps them, and so does one with no more values than bins.
 
     Returns
     -------
@@ -41,11 +77,10 @@ def levels_of(values: pd.Series, bins: int = BINS) -> pd.Series:
     import pandas as pd
 
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    if not numeric or values.nunique() <= LEVELS:
+    if not numeric or values.nunique() <= max(keep, bins):
         return values
-    ranks = values.rank(method="dense", pct=True)
-    number = np.minimum((ranks * bins).apply(math.ceil), bins)
-    return values.groupby(number).transform("mean")
+    ranks = values.rank(method="dense")
+    return values.groupby(np.ceil(ranks * bins / values.nunique())).transform("mean")
 
 
 def level_means(runs: pd.DataFrame, level: pd.Series, indicator: str, *, common: bool) -> pd.DataFrame:
@@ -87,14 +122,17 @@ def level_means(runs: pd.DataFrame, level: pd.Series, indicator: str, *, common:
     return pd.DataFrame(rows, columns=["level", "n", "mean", "low", "high"])
 
 
-def cell_means(runs: pd.DataFrame, first: str, second: str, indicator: str) -> pd.DataFrame:
+def cell_means(runs: pd.DataFrame, first: str, second: str, indicator: str, cuts: Cuts | None = None) -> pd.DataFrame:
     """Mean of an indicator by two factors: rows are levels of the first, columns of the second; NaN where no run is."""
-    rows, columns = levels_of(runs[first], CELLS), levels_of(runs[second], CELLS)
+    cuts = cuts or Cuts()
+    rows, columns = (levels_of(runs[name], cuts.side, cuts.keep) for name in (first, second))
     cells = runs[indicator].groupby([rows.rename("row"), columns.rename("column")], observed=True).mean()
     return cells.unstack("column")
 
 
-def variance_shares(runs: pd.DataFrame, factors: Sequence[str], indicator: str) -> dict[tuple[str, ...], float]:
+def variance_shares(
+    runs: pd.DataFrame, factors: Sequence[str], indicator: str, cuts: Cuts | None = None
+) -> dict[tuple[str, ...], float]:
     """Share of the variance between points that each factor, and each pair beyond its two, accounts for.
 
     Returns
@@ -102,15 +140,16 @@ def variance_shares(runs: pd.DataFrame, factors: Sequence[str], indicator: str) 
     dict
         ``(factor,)`` or ``(first, second)`` -> share (eta squared). Empty where all points are alike.
     """
+    cuts = cuts or Cuts()
     means = runs.groupby("point")[[indicator]].mean().dropna()
     first = runs.groupby("point")[list(factors)].first().loc[means.index]
     y = means[indicator].to_numpy(dtype=np.float64)
     whole = float(y.var())
     if not whole > 0.0:
         return {}
-    codes = {name: _codes(levels_of(first[name], BINS)) for name in factors}
+    codes = {name: _codes(levels_of(first[name], cuts.bins, cuts.keep)) for name in factors}
     shares: dict[tuple[str, ...], float] = {(name,): _explained(y, codes[name]) / whole for name in factors}
-    coarse = {name: _codes(levels_of(first[name], CELLS)) for name in factors}
+    coarse = {name: _codes(levels_of(first[name], cuts.side, cuts.keep)) for name in factors}
     for a, b in combinations(factors, 2):
         joint = coarse[a] * (coarse[b].max() + 1) + coarse[b]
         beyond = _explained(y, joint) - _explained(y, coarse[a]) - _explained(y, coarse[b])

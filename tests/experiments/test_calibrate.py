@@ -367,6 +367,18 @@ class TestFindings:
         assert table["loss"].tolist() == [one.loss for one in trials]
         assert table["choice.alpha"].tolist() == [one.values["choice.alpha"] for one in trials]
 
+    def test_a_short_search_is_not_said_to_have_learned(self, tmp_path: Path) -> None:
+        trials, mine = search(tmp_path, 8, seeds=1), plan(seeds=1)
+        short = page(mine, trials, profiles_of(mine, trials))
+        assert f"All trials are spread evenly over the ranges, as the first {STARTUP} of any search are" in short
+        assert "by the single seed that the search has seen" in short and "1 seeds" not in short
+        assert f"Trial {best_of(trials).number}, counted from 0, of 8" in short
+        many = [replace(trials[k % 8], number=k) for k in range(STARTUP + 1)]
+        long = page(plan(), many, profiles_of(plan(), many))
+        assert f"The first {STARTUP} trials are spread evenly" in long and "the mean over the 2 seeds" in long
+        text = scenario_text(mine.scenario, mine, trials, profiles_of(mine, trials), datetime.now(UTC))
+        assert f"Every trial ran under seed {mine.scenario.run.seed};" in text and ", counted from 0, of 8" in text
+
     def test_comments_stand_at_the_platform_that_is_meant(self, tmp_path: Path) -> None:
         two = load_scenario("two-platforms")
         name = two.platforms[1].name

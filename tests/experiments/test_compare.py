@@ -15,7 +15,7 @@ from support.command_line import done, marketplace, sentence
 
 from experiments import load_results, load_run
 from experiments.comparison.adaptive import widest
-from experiments.comparison.arms import arms_of, identity, labels_of
+from experiments.comparison.arms import LONGEST, arms_of, identity, labels_of
 from experiments.comparison.bands import paired_band
 from experiments.comparison.comparison import (
     DIFFERENCE,
@@ -31,7 +31,8 @@ from experiments.comparison.comparison import (
     has_log_scale,
 )
 from experiments.comparison.intervals import holm, interval, simultaneous_level
-from experiments.comparison.printing import cells, change, span
+from experiments.comparison.labels import cut, full_labels, short_labels
+from experiments.comparison.printing import cells, change, legend, span
 from experiments.errors import ResultsError
 from experiments.reports import run_report
 from experiments.scorecard import HEADLINES
@@ -123,11 +124,21 @@ class TestRows:
         reach = stats.t.ppf(0.975, gmv["pairs_needed"] - 1) * logs.std(ddof=1) / math.sqrt(gmv["pairs_needed"])
         assert reach <= 0.01 < reach * 1.2
 
+    def test_one_test_is_not_said_to_be_corrected(self) -> None:
+        gmv, nps = ([1.0, 2.0, 4.0], [1.1, 2.1, 4.5]), ([1.0, 2.0, 4.0], [1.0, 3.0, 4.0])
+        table = {arm: {"gmv": gmv[k], "nps": nps[k]} for k, arm in enumerate("ab")}
+        one = " ".join(legend(compare_arms(runs_of(table), indicators=["gmv"])))
+        two = " ".join(legend(compare_arms(runs_of(table))))
+        assert "one test, so it is not corrected" in one and "corrected for all 2 tests" in two
+        none = compare_arms(runs_of({arm: {"gmv": own["gmv"][:1]} for arm, own in table.items()}))
+        assert none.tests == 0 and "erdict" not in " ".join(legend(none))
+
     def test_shares_are_compared_as_differences(self) -> None:
         a, b = 0.3 + NOISE, 0.3 - 0.05 + NOISE * 0.5
         share = row(compare_arms(runs_of({"a": {"take_rate": list(a)}, "b": {"take_rate": list(b)}})), "take_rate")
         assert (share["scale"], share["unit"], share["verdict"]) == (DIFFERENCE, "share", "lower")
         assert (share["low"], share["high"]) == pytest.approx(interval(b - a))
+        assert cells(share, 12)[1:3] == [f"{100 * a.mean():.1f} %", f"{100 * b.mean():.1f} %"]
 
     def test_the_words_hang_on_the_corrected_test_alone(self) -> None:
         """One p between alpha/2 and alpha: distinguishable by itself, not beside a second test that says nothing."""
@@ -259,6 +270,26 @@ class TestArmsAndSeeds:
             arms_of(["tiny", "tiny:dividnd"])
         with pytest.raises(ScenarioError, match='did you mean "tiny"'):
             arms_of(["tinny", "tiny"])
+
+    def test_a_long_label_keeps_both_its_ends(self) -> None:
+        text = "platform.commission=0.2; policy.name=dividend; flywheel.valves.unit_cost->price=shut"
+        first, second = arms_of(["small.toml"], changes=[text, text.replace("shut", "open")])
+        assert first.startswith("platform.commission=0.2; poli...") and first.endswith("unit_cost->price=shut")
+        assert second.endswith("unit_cost->price=open") and len(first) == len(second) == LONGEST
+        assert cut(text, 999) == text
+
+    def test_short_names_hold_what_differs(self) -> None:
+        labels = [f"platform.commission=0.{k}" for k in range(1, 4)]
+        assert list(short_labels(labels).values()) == ["0.1", "0.2", "0.3"]
+        assert full_labels(short_labels(labels))[0] == "0.1: platform.commission=0.1"
+        assert short_labels(["reinvest", "dividend"]) == {"reinvest": "reinvest", "dividend": "dividend"}
+        assert full_labels(short_labels(["reinvest", "dividend"])) == []
+        ends = [f"pass_through = {a}, policy.name = {b}" for a in (0, 1) for b in ("reinvest", "dividend")]
+        for most in (12, 16):
+            for arms in (ends, [*labels, f"{labels[0]}; policy.name=dividend; x=1"], ["x" * 30 + "1y" * 9, "x" * 48]):
+                names = short_labels(arms, most)
+                assert list(names) == arms and len(set(names.values())) == len(arms)
+                assert max(map(len, names.values())) <= most and all(names.values())
 
     def test_labels_of_scenarios_of_one_name(self) -> None:
         a = load_scenario("small.toml")
@@ -452,6 +483,8 @@ class TestCommand:
         said = done("compare", "swept", "--indicators", "gmv,active_customers").stdout
         assert "commission = 0.2, pass_through = 0 against commission = 0.1, pass_through = 0, 2 pairs of runs" in said
         assert "for all 6 tests" in said
+        before = said.split(" against ")[0]  # what short names stand for, and every name is told
+        assert all(f": commission = {a}, pass_through = {b}\n" in before for a in (0.1, 0.2) for b in (0, 1))
 
     def test_an_arm_is_named_so_that_it_says_which_field(self) -> None:
         Path("design.toml").write_text(

@@ -352,6 +352,23 @@ def test_a_gap_in_the_record_is_a_gap_in_the_line() -> None:
     assert np.isnan(np.asarray(strong.get_ydata(), dtype=float)).sum() == 100 - 2 * (chart_style.SMOOTH // 2)
 
 
+def test_weekly_lines_are_not_cut_off() -> None:
+    gmv = 100.0 + 30.0 * np.sin(np.arange(120.0))
+    for ax in (charts.growth(made_up(weeks=120, gmv=gmv, orders=gmv)).axes[k] for k in (0, 3)):
+        assert ax.get_ylim()[1] > gmv.max() and len(ax.lines) == 2
+    dwarfed = np.where(np.arange(120) == 60, 1e6, gmv)
+    ax = charts.growth(made_up(weeks=120, gmv=dwarfed)).axes[0]
+    assert ax.get_ylim()[1] < 2e5 and "off the scale" in "".join(text.get_text() for text in ax.texts)
+
+
+@pytest.mark.parametrize(("weeks", "mean"), [(1, 1), (8, 1), (12, 3), (30, 7), (51, 11), (52, 13), (1040, 13)])
+def test_short_runs_have_a_short_mean(weeks: int, mean: int) -> None:
+    assert chart_style.window(weeks) == mean
+    page = run_report.page(made_up(weeks=weeks, gmv=np.full(weeks, 7.0)))
+    said = f"strong lines their {mean}-week mean" if mean > 1 else "lines are weeks;"
+    assert said in page and (f"{mean}-week means." in page if mean > 1 else "week by week." in page)
+
+
 def test_own_retail_alone_is_drawn() -> None:
     edges = pd.DataFrame({"customer": [1, 2, 3], "seller": [-1, -1, -1], "weight": [1.0, 1.0, 1.0]})
     assert len(drawable(edges)) == 3

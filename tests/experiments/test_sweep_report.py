@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +19,15 @@ from support.command_line import done, marketplace
 from experiments import load_results
 from experiments.comparison.printing import change, span
 from experiments.engine import running, sweep
-from experiments.reports.sweep_report import _apart, _more
+from experiments.reports import sweep_charts, tables
+from experiments.reports.chart_style import INK, SERIES
+from experiments.reports.comparison_report import _differing
+from experiments.reports.even import even_runs
+from experiments.reports.shell import Section, document
+from experiments.reports.sweep_headline import apart, headline, more
+from experiments.reports.sweep_report import _box, _effects_caption, _main_effects, _order, _two_factors, half_width
 from experiments.reports.words import number
-from experiments.sensitivity.effects import BINS, cell_means, level_means, levels_of, variance_shares
+from experiments.sensitivity.effects import BINS, cell_means, cuts_for, level_means, levels_of, variance_shares
 
 WORLD = """
 base = "tiny"
@@ -105,11 +114,11 @@ class TestSweepPage:
         assert told and (told[1] == "can") == (float(told[2]) <= 0.05)
         runs = load_results(place / "swept").summary
         two = runs[runs["point"] < 2].assign(status="complete", gmv=[1.0, 2.0, 3.0, 2.0, 4.1, 5.9])
-        assert _apart(two, 1, 0, 2).startswith("The two can be told apart: +101 % over 3 pairs")
-        assert _apart(two, 1, 0, 99).startswith("The two cannot be told apart")
-        assert "no seed has a run at both" in _apart(two.assign(seed=range(6)), 1, 0, 2)
-        assert (_more(100.0, 103.0), _more(1.0, 2.5), _more(0.0, 1.0)) == ("3.0 % more", "2.5 times as much", "")
-        one = _apart(two[two["replicate"] == 0], 1, 0, 2)
+        assert apart(two, 1, 0, 2).startswith("The two can be told apart: +101 % over 3 pairs")
+        assert apart(two, 1, 0, 99).startswith("The two cannot be told apart")
+        assert "no seed has a run at both" in apart(two.assign(seed=range(6)), 1, 0, 2)
+        assert (more(100.0, 103.0), more(1.0, 2.5), more(0.0, 1.0)) == ("3.0 % more", "2.5 times as much", "")
+        one = apart(two[two["replicate"] == 0], 1, 0, 2)
         assert "a single seed has a run at both" in one
 
     def test_provenance_says_what_sessions_share_once(self, page: str) -> None:
@@ -141,7 +150,155 @@ class TestSweepPage:
         assert f"{24 - there} of 24 runs are not there yet" in text_of((folder / "report.html").read_text())
 
 
+def swept(kind: str, factors: dict[str, list[Any]], gmv: np.ndarray, seeds: str = "common") -> SimpleNamespace:
+    """A sweep with a point for every value of its factors and a run for every column of ``gmv``; NaN: not there."""
+    points = pd.DataFrame(factors).rename_axis("point")
+    there = [(point, k) for point, k in np.ndindex(*gmv.shape) if np.isfinite(gmv[point, k])]
+    runs = pd.DataFrame(
+        {"point": point, "replicate": k, "seed": 3 + k, "status": "complete", "gmv": gmv[point, k],
+         "third_party_share": 0.5, "satisfaction": 0.5, **points.loc[point].to_dict()}
+        for point, k in there
+    )  # fmt: skip
+    said = {"design_kind": kind, "seeds": seeds, "weeks": 30}
+    return SimpleNamespace(points=points, factors=list(points), provenance=said, runs=runs)
+
+
+def first_words(results: SimpleNamespace) -> str:
+    """The headline of a made-up sweep."""
+    even = even_runs(results.runs, common=results.provenance["seeds"] == "common")
+    return text_of(headline(results, results.runs, even).body)
+
+
+class TestSeedsThatDiffer:
+    """A seed doubles GMV at all points alike; nothing else makes a difference."""
+
+    FACTORS = {"a": [0, 0, 1, 1], "b": [0, 1, 0, 1]}
+
+    def grid(self, *gaps: tuple[int, int]) -> SimpleNamespace:
+        gmv = np.outer(np.ones(4), 100.0 * 2.0 ** np.arange(3))
+        for gap in gaps:
+            gmv[gap] = np.nan
+        return swept("grid", self.FACTORS, gmv)
+
+    def test_seeds_that_some_points_lack_make_no_difference(self) -> None:
+        words = first_words(self.grid((0, 2), (1, 2), (2, 2)))
+        assert "is 150 at every point" in words and "Only the 2 of 3 seeds that all points have" in words
+
+    def test_points_that_lack_seeds_are_left_out_where_that_leaves_more(self) -> None:
+        results = self.grid((0, 2), (0, 1))
+        words = first_words(results)
+        assert "is 233 at every point" in words and "Only the 3 of 4 points that have runs under all 3 seeds" in words
+        results.runs.loc[results.runs["point"] == 1, "gmv"] *= 3.0
+        assert "What each factor accounts for is left out, because only 3 of 4 points" in first_words(results)
+        section = _main_effects(results, even_runs(results.runs, common=True))
+        assert "n = 9 runs in all" in section.body and "Not all points of the grid are here" in section.lead
+        assert "interact most" not in _two_factors(results, even_runs(results.runs, common=True))[0].lead
+
+    def test_nothing_is_ranked_where_no_seed_is_everywhere(self) -> None:
+        results = self.grid((0, 0), (1, 1), (2, 2), (3, 0))
+        words = first_words(results)
+        assert words.strip().startswith("Points are not compared") and "ranges" not in words and "%" not in words
+        even = even_runs(results.runs, common=True)
+        assert _main_effects(results, even).body == "" and not _two_factors(results, even)
+
+    def test_independent_seeds_are_all_taken(self) -> None:
+        results = self.grid((0, 2))
+        assert even_runs(results.runs, common=False).runs is results.runs
+        assert even_runs(self.grid().runs, common=True).said == ""
+
+
+class TestPoints:
+    def test_equal_ones_stand_by_number(self) -> None:
+        means = pd.DataFrame({"mean": [2.0, 7.0, *[5.0] * 40, np.nan]})
+        assert _order(means, ranked=True) == [1, *range(2, 42), 0, 42]
+        assert _order(means.iloc[::-1], ranked=True) == [1, *range(2, 42), 0, 42]
+        assert _order(means, ranked=False) == list(range(43))
+
+    def test_a_point_is_named_by_what_differs_and_no_factor_is_dropped_in_silence(self) -> None:
+        factors = {"same": [1, 1]} | {f"f{k}": [k, k + 1] for k in range(9)}
+        words = first_words(swept("list", factors, np.array([[1.0, 1.1], [2.0, 2.3]])))
+        assert "f5 = 6 and 3 other factors; it is lowest at f0 = 0," in words and "same =" not in words
+
+    def test_half_widths_of_shares_are_points(self) -> None:
+        assert half_width(0.19, "share") == "19 pp" and half_width(0.019, "share") == "1.9 pp"
+        assert half_width(12.3, "currency") == "12.3"
+
+    def test_a_single_seed_has_no_interval(self) -> None:
+        said = _effects_caption(pd.DataFrame({"replicate": [0, 0]}), True, False)
+        assert "a single seed" in said and "grey" not in said
+        assert "over 2 seeds" in _effects_caption(pd.DataFrame({"replicate": [0, 1]}), True, False)
+
+    def test_boxes_say_what_the_terminal_says(self) -> None:
+        limits = [
+            {"factor": "search.shown", "low": 3.0, "high": 8.5, "values": []},
+            {"factor": "policy.name", "low": None, "high": None, "values": ["reinvest", "dividend"]},
+        ]
+        box = {"limits": limits, "coverage": 0.4, "density": 1.0, "runs": 4}
+        words = text_of(_box({"condition": "gmv > 80", "cases": 10, "runs": 24, "boxes": [box]}))
+        assert "10 of 24 runs are cases" in words and "search.shown: 3 to 8.5; policy.name: reinvest, dividend" in words
+        assert "40% 100% 4" in words
+        none = text_of(_box({"condition": "gmv > 80", "cases": 10, "runs": 24, "boxes": []}))
+        assert "no box holds them densely enough" in none
+
+    @pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium here to look at the page with")
+    def test_a_wide_table_stays_inside_the_page(self, tmp_path: Path) -> None:
+        head = [f"platform.<wbr>commission{k}" for k in range(16)]
+        made = tables.table(head, [[f"{k}.123456" for k in range(16)]], "points", range(8, 16))
+        script = "const main = document.querySelector('main'); document.title = main.scrollWidth - main.clientWidth"
+        page = document("x", "page", "", [Section("Points", "", made)])
+        (tmp_path / "page.html").write_text(page.replace("</main>", f"</main><script>{script}</script>"))
+        how = ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,800", "--dump-dom")
+        where = (f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "page.html").as_uri())
+        seen = subprocess.run(["chromium", *how, *where], check=True, capture_output=True, text=True, timeout=60).stdout
+        over = re.search(r"<title>(.*?)</title>", seen)
+        assert over and int(over[1]) == 0 and 'class="points wide"' in seen
+
+
+def course(weeks: int, values: np.ndarray | None = None) -> pd.DataFrame:
+    mean = np.linspace(1.0, 2.0, weeks) if values is None else values
+    return pd.DataFrame({"week": np.arange(1, weeks + 1), "mean": mean, "low": mean - 0.1, "high": mean + 0.1})
+
+
+class TestFigures:
+    def test_a_group_has_one_colour_whatever_stands_beside_it(self) -> None:
+        both = sweep_charts.courses({"gmv": {"a": course(8), "b": course(8)}}, ["a", "b"]).axes[0].lines
+        alone = sweep_charts.courses({"gmv": {"b": course(8)}}, ["a", "b"]).axes[0].lines
+        assert both[1].get_color() == alone[0].get_color() == SERIES[1][0]
+        row = {"label": "gmv", "effect": 1.0, "low": 0.5, "high": 2.0}
+        for sure, filled in ((True, SERIES[1][0]), (False, "white")):
+            mark = sweep_charts.forest([row | {"sure": sure}], "b over a", SERIES[1][0]).axes[0].lines[1]
+            assert (mark.get_color(), mark.get_markerfacecolor()) == (SERIES[1][0], filled)
+
+    def test_short_courses_are_not_levelled_out(self) -> None:
+        zigzag = np.tile([1.0, 3.0], 26)
+        drawn = {}
+        for weeks in (8, 52):
+            line = sweep_charts.courses({"gmv": {"a": course(weeks, zigzag[:weeks])}}).axes[0].lines[0]
+            drawn[weeks] = np.asarray(line.get_ydata(), dtype=float)
+        assert drawn[8].tolist() == zigzag[:8].tolist() and np.ptp(drawn[52][10:-10]) < 0.2
+        assert sweep_charts.shortest({"gmv": {"a": course(52), "b": course(8)}}) == 8
+
+
 class TestComparisonPage:
+    def test_an_arm_has_one_colour_on_the_whole_page(self, place: Path) -> None:
+        done("report", str(place / "compared"))
+        html = (place / "compared" / "report.html").read_text(encoding="utf-8")
+        inks = re.findall(r'<text[^>]*style="[^"]*fill: (#\w+)[^"]*"[^>]*>dividend</text>', html)
+        assert len(inks) == 5 and set(inks) == {SERIES[1][0]} != {INK}  # four courses and the differences
+        assert f'<span style="color: {SERIES[1][0]}">■</span> dividend' in html
+        forest = html.split('id="s3"')[1].split("</svg>")[0]
+        assert SERIES[1][0] in forest and SERIES[0][0] not in forest
+        assert "week by week" in text_of(html) and "13-week" not in html
+        assert "dividend dividend policy.name = dividend 4" in text_of(html)  # name, label, what differs, pairs
+
+    def test_what_an_arm_changes_is_told_in_full(self) -> None:
+        base = {"name": "a", "platforms": [{"commission": 0.1}], "flywheel": {"valves": {"x->y": {"state": "shut"}}}}
+        arm = {"name": "b", "platforms": [{"commission": 0.2}], "flywheel": {"valves": {}}}
+        flat = dict(tables.flat(arm)), dict(tables.flat(base))
+        assert _differing(*flat) == "platform.commission = 0.2; no flywheel.valves.x->y.state"
+        many = {f"f{k}": str(k) for k in range(20)}
+        assert _differing(many, {}).endswith("f11 = 11 and 8 more")
+
     def test_it_says_what_the_comparison_says(self, place: Path) -> None:
         assert marketplace("report", str(place / "compared")).exit_code == 0
         html = (place / "compared" / "report.html").read_text(encoding="utf-8")
@@ -228,6 +385,34 @@ class TestEffects:
         levels = levels_of(values)
         assert levels.nunique() == BINS and set(levels.value_counts()) == {160 // BINS}
         assert levels.is_monotonic_increasing and levels.mean() == pytest.approx(values.mean())
+
+    def test_drawn_values_make_few_bins_of_few_points_and_listed_ones_stay(self) -> None:
+        drawn = pd.DataFrame({"a": np.linspace(0.1, 0.3, 12), "b": np.linspace(9.0, 2.0, 12), "y": np.arange(12.0)})
+        cuts = cuts_for(12, sampled=True)
+        assert levels_of(drawn["a"], cuts.bins, cuts.keep).value_counts().tolist() == [4, 4, 4]
+        assert cell_means(drawn, "a", "b", "y", cuts).shape == (2, 2)
+        assert variance_shares(drawn.assign(point=range(12)), ["a", "b"], "y", cuts)["a",] < 0.95  # not all of it
+        listed = cuts_for(12, sampled=False)
+        assert levels_of(drawn["a"], listed.bins, listed.keep).nunique() == 12
+        many = cuts_for(120, sampled=True)
+        assert (many.bins, many.side) == (BINS, 5) and cuts_for(1, sampled=True).bins == 2
+        words = pd.Series(list("abcd") * 3)
+        assert levels_of(words, cuts.bins, cuts.keep).equals(words)
+
+    def test_bins_hold_equally_many_values_whatever_their_number(self) -> None:
+        for count in range(3, 60):
+            for bins in range(2, min(8, count)):
+                sizes = levels_of(pd.Series(np.arange(float(count))), bins, 0).value_counts()
+                assert len(sizes) == bins and sizes.max() - sizes.min() <= 1, (count, bins)
+
+    def test_a_page_of_drawn_factors_has_bins(self) -> None:
+        rng = np.random.default_rng(1)
+        results = swept("latin-hypercube", {"a": list(rng.random(12)), "b": list(rng.random(12))}, rng.random((12, 2)))
+        even = even_runs(results.runs, common=True)
+        (section,) = _two_factors(results, even)
+        assert "each named by its mean" in section.body and "cut into bins" in _main_effects(results, even).body
+        results.provenance["design_kind"] = "zip"
+        assert "cut into bins" not in _main_effects(results, even).body
 
     def test_a_cell_without_runs_is_missing(self) -> None:
         runs = pd.DataFrame({"a": [0, 0, 1], "b": ["x", "y", "x"], "y": [1.0, 2.0, 3.0]})
