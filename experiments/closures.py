@@ -28,7 +28,8 @@ def failed_platforms(weekly: pd.DataFrame, scenario: Scenario) -> dict[str, int]
     """
     names = [settings.name for settings in scenario.platforms]
     columns = [f"{COLUMN}.{name}" for name in names] if len(names) > 1 else [COLUMN]
-    closed = {name: weekly.loc[weekly[column] == 0.0, "week"] for name, column in zip(names, columns, strict=True)}
+    known = [(name, column) for name, column in zip(names, columns, strict=True) if column in weekly]  # not in old runs
+    closed = {name: weekly.loc[weekly[column] == 0.0, "week"] for name, column in known}
     return {name: int(weeks.iloc[0]) for name, weeks in closed.items() if len(weeks)}
 
 

@@ -133,7 +133,8 @@ def print_best(plan: Plan, trials: Sequence[Trial], profiles: Sequence[Profile])
     from experiments.validation.verdicts import in_words, span_in_words
 
     best, console = best_of(trials), make_console()
-    title = f"{plan.scenario.name} to {plan.targets.name}: trial {best.number} of {len(trials)}, loss {best.loss:.4g}"
+    trial = f"trial {best.number}, counted from 0, of {len(trials)}"
+    title = f"{plan.scenario.name} to {plan.targets.name}: {trial}, loss {best.loss:.4g}"
     rows = []
     for target in plan.targets.targets:
         said = word(best.misses[target.name]) + ("" if target.required else " (shown)")

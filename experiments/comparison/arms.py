@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.comparison.labels import cut
+from experiments.comparison.labels import MARK, cut
 from experiments.errors import ResultsError
 from marketplace.scenario_errors import naming, show
 
@@ -84,7 +84,8 @@ def _add(arms: dict[str, Scenario], label: str, world: Scenario) -> None:
     if same is not None:
         raise ResultsError(f"{same} and {label} are the same world, so there is nothing to compare")
     if label in arms:
-        raise ResultsError(f"two arms are called {show(label)}: give their files different names")
+        how = "give their files different names" if MARK not in label else "put the arms into files of their own"
+        raise ResultsError(f"two arms are called {show(label)}: {how}")
     arms[label] = world
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -335,9 +336,11 @@ def _failures(results: Results) -> list[Section]:
     failures = results.failures
     if failures.empty:
         return []
-    counts = failures.groupby(["stage", "exception", "message"], dropna=False).size().sort_values(ascending=False)
+    failures = failures.assign(where=failures["traceback"].map(_raised_at))
+    keys = ["stage", "where", "exception", "message"]
+    counts = failures.groupby(keys, dropna=False).size().sort_values(ascending=False)
     rows = [[escape(str(part)) for part in key] + [f"{count:,}"] for key, count in counts.head(MOST_FAILURES).items()]
-    table = tables.table(["Stage", "Exception", "What it said", "runs"], rows, "failures", range(3, 4))
+    table = tables.table(["Stage", "Where", "Exception", "What it said", "runs"], rows, "failures", range(4, 5))
     which = [
         f"point {row.point}, replicate {row.replicate}, seed {row.seed}"
         for row in failures.head(MOST_FAILURES).itertuples()
@@ -345,6 +348,12 @@ def _failures(results: Results) -> list[Section]:
     more = f" and {len(failures) - MOST_FAILURES:,} more" if len(failures) > MOST_FAILURES else ""
     lead = f"{how_many(len(failures), 'run')} failed; tracebacks are in load_results(...).failures."
     return [Section("Failures", lead, table + note("; ".join(which) + more + "."))]
+
+
+def _raised_at(traceback: str) -> str:
+    """``odd.py, line 6``: the innermost place of a traceback; empty without one."""
+    places = re.findall(r'File "(?:.*[\\/])?(.+?)", line (\d+)', traceback or "")
+    return "{}, line {}".format(*places[-1]) if places else ""
 
 
 def _design(results: Results) -> Section:

@@ -70,6 +70,11 @@ class TestARun:
         assert "failed" not in done("run", "small.toml", "--out", "out").stdout
         assert json.loads(Path("out/provenance.json").read_text())["platforms_failed"] == {}
 
+    def test_nothing_is_known_of_runs_that_were_kept_without_it(self) -> None:
+        world = load_scenario("small.toml", {"run.weeks": 5})
+        weekly = MarketplaceModel(world).run().weekly
+        assert failed_platforms(weekly.drop(columns="open_platforms"), world) == {}
+
     def test_of_several_platforms_the_name_is_said(self) -> None:
         world = load_scenario("two-platforms", {"run.weeks": 6, "customers.count": 300})
         names = [settings.name for settings in world.platforms]

@@ -135,6 +135,7 @@ class TestSweepPage:
         failures = load_results(place / "swept").failures
         assert len(failures) == 6
         assert "6 runs failed and are in no figure" in text_of(page) and "ValueError" in page
+        assert re.search(r"week \w+\.py, line \d+ ValueError", text_of(page))
         for row in failures.itertuples():
             assert f"point {row.point}, replicate {row.replicate}, seed {row.seed}" in page
 
