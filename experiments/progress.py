@@ -28,24 +28,25 @@ class Progress:
         """Tell a sentence."""
 
     @contextmanager
-    def follow(self, label: str, end: int, unit: str) -> Iterator[Told]:
-        """Follow ``end`` pieces of work; gives a function to be called with the number of pieces done."""
+    def follow(self, label: str, end: int, unit: str, there: int = 0) -> Iterator[Told]:
+        """Follow ``end`` pieces of work, some of them ``there`` before; gives a function to be told how many are done.
+        """
         yield lambda count, note="": None
 
 
 class Pace:
     """Pieces of work done per second, from the end of the first piece on: that one may include a compilation."""
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, unit: str, there: int) -> None:
         self.unit = unit
-        self.count = 0
+        self.there = self.count = there
         self.begun = time.monotonic()
-        self.first = 0
+        self.first = there
         self._since = self.begun
 
     def at(self, count: int) -> None:
         """Take note that ``count`` pieces are done."""
-        if self.count == 0:
+        if self.count == self.there:
             self.first, self._since = count, time.monotonic()
         self.count = count
 
@@ -69,8 +70,8 @@ class Lines(Progress):
         print(sentence, file=sys.stderr, flush=True)
 
     @contextmanager
-    def follow(self, label: str, end: int, unit: str) -> Iterator[Told]:
-        pace = Pace(unit)
+    def follow(self, label: str, end: int, unit: str, there: int = 0) -> Iterator[Told]:
+        pace = Pace(unit, there)
         told, noted = pace.begun, ""
 
         def done(count: int, note: str = "") -> None:
@@ -84,19 +85,20 @@ class Lines(Progress):
                 self.say(f"{label}: {count:,} of {end:,} {unit}{noted}{left}")
 
         yield done
-        if pace.first == pace.count == end:
+        if there == end:
             self.say(f"{label}: all {end:,} {unit} are there already")
             return
         took = time_in_words(time.monotonic() - pace.begun)
+        now = f", {pace.count - there:,} of them now," if there else ""
         since = f", {pace} from the first one on" if pace.rate else ""
-        self.say(f"{label}: {pace.count:,} of {end:,} {unit}{noted} in {took}{since}")
+        self.say(f"{label}: {pace.count:,} of {end:,} {unit}{noted}{now} in {took}{since}")
 
 
 class Bar(Lines):
     """A moving bar with the pace and the time left."""
 
     @contextmanager
-    def follow(self, label: str, end: int, unit: str) -> Iterator[Told]:
+    def follow(self, label: str, end: int, unit: str, there: int = 0) -> Iterator[Told]:
         from rich.console import Console
         from rich.markup import escape
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -107,9 +109,9 @@ class Bar(Lines):
             TextColumn("{task.fields[note]}"), TextColumn("{task.fields[pace]}"), TimeRemainingColumn(),
             TextColumn("left"),
         )  # fmt: skip
-        pace = Pace(unit)
+        pace = Pace(unit, there)
         with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=end, pace="", note="")
+            task = bar.add_task("", total=end, completed=there, pace="", note="")
 
             def done(count: int, note: str = "") -> None:
                 pace.at(count)

@@ -134,7 +134,7 @@ def sparkline(values: Sequence[float] | np.ndarray, width: int = CURVE, signs: s
     low, high = min(known), max(known)
     # Rounding in the means must not draw mountains on a level curve.
     size = high - low if high - low > 1e-9 * max(abs(low), abs(high)) else 0.0
-    level = [0.5 if size == 0.0 else (mean - low) / size for mean in means]
+    level = [mean if math.isnan(mean) else 0.5 if size == 0.0 else (mean - low) / size for mean in means]
     return "".join(" " if math.isnan(x) else signs[min(len(signs) - 1, int(x * len(signs)))] for x in level)
 
 

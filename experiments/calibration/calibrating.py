@@ -84,7 +84,7 @@ def calibrate(
 
     journal = Journal(folder / JOURNAL, plan)
     begin()
-    with progress.follow(f"{plan.targets.name}", trials, "trials") as told:
+    with progress.follow(f"{plan.targets.name}", trials, "trials", len(journal.trials)) as told:
         _tell(told, journal.trials)
         while len(journal.trials) < trials and not stop.asked:
             stop.worth_keeping = stop.worth_keeping or bool(journal.trials)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from experiments.commands.again import refuse_both
-from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, WORKERS
+from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, WORKERS, both_stated
 from experiments.errors import INCOMPLETE, ResultsError
 from experiments.wording import how_many
 
@@ -150,8 +150,7 @@ def _worlds(
 
     for path in imports:  # first: a scenario may name what they bring
         load_policy_file(path)
-    stated = dict(parse_assignment(text) for text in changes)
-    stated |= {path: value for path, value in common.items() if value is not None}
+    stated = both_stated(dict(parse_assignment(text) for text in changes), common)
     worlds = arms_of(names, policies=policies, changes=arms, common=stated)
     if baseline is None:
         return worlds

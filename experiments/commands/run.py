@@ -74,8 +74,22 @@ def read_scenario(name: str, changes: list[str], flags: dict[str, Any], imports:
 
     for path in imports:  # first: the scenario may name what they bring
         load_policy_file(path)
-    stated = dict(parse_assignment(text) for text in changes)
-    return load_scenario(name, stated | {path: value for path, value in flags.items() if value is not None})
+    return load_scenario(name, both_stated(dict(parse_assignment(text) for text in changes), flags))
+
+
+def both_stated(changes: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+    """The changes of ``--set`` and those of options for single fields, where they were given.
+
+    Raises
+    ------
+    ResultsError
+        If both state a field.
+    """
+    given = {path: value for path, value in flags.items() if value is not None}
+    twice = next((path for path in given if path in changes), None)
+    if twice is not None:
+        raise ResultsError(f"{twice} is stated twice, by --set and by an option of its own: give one of them")
+    return changes | given
 
 
 def say_where(path: Path, quiet: bool, mistake: Exception | None = None) -> None:

@@ -13,7 +13,7 @@ def short_labels(labels: Sequence[str], most: int = LONGEST) -> dict[str, str]:
     """A name for every arm that is no longer than can be helped, no two alike.
 
     Labels that are too long lose the parts that all of them share, such as the field that all set; what is then still
-    too long is cut in the middle, and numbered where that makes two alike.
+    too long is called by its number, ``arm 2``: a part of it could be mistaken for the whole.
 
     Parameters
     ----------
@@ -30,8 +30,7 @@ def short_labels(labels: Sequence[str], most: int = LONGEST) -> dict[str, str]:
     if all(len(label) <= most for label in labels):
         return {label: label for label in labels}
     names = dict(zip(labels, _differing(labels), strict=True))
-    short = {label: cut(name, most) for label, name in names.items()}
-    return _numbered(short, most) if len(set(short.values())) < len(short) else short
+    return {label: name if len(name) <= most else f"arm {k}" for k, (label, name) in enumerate(names.items(), 1)}
 
 
 def full_labels(names: Mapping[str, str]) -> list[str]:
@@ -60,8 +59,3 @@ def _shared(labels: Sequence[str]) -> int:
     first, last = min(labels), max(labels)
     same = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
     return max((found.end() for found in re.finditer(r"[=:;,/]\s*|\s+", first[:same])), default=0)
-
-
-def _numbered(names: Mapping[str, str], most: int) -> dict[str, str]:
-    """Names that were cut alike, told apart by the arm's number before them."""
-    return {label: cut(f"{k} {name}", most) for k, (label, name) in enumerate(names.items(), start=1)}

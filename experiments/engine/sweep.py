@@ -127,8 +127,7 @@ def carry_out_sweep(
             store.flush_if_late()
             return stop.asked
 
-        with progress.follow(design.name, wanted.planned, "runs") as told, _kept(store):
-            told(len(done))
+        with progress.follow(design.name, wanted.planned, "runs", len(done)) as told, _kept(store):
             for one in _finished(design, jobs_of(design, part, done), how, store.manifest.weekly, asked):
                 store.add(one)
                 _count(swept, one, design.imports)

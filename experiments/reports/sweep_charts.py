@@ -113,7 +113,7 @@ def heat_map(cells: pd.DataFrame, row: str, column: str, indicator: str) -> Figu
 
 
 def _level(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else shorten(str(value), 14)
+    return number(value) if isinstance(value, float) else shorten(str(value), 14)
 
 
 @styled

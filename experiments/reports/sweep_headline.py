@@ -49,26 +49,41 @@ def _ranking(results: Results, runs: pd.DataFrame) -> list[str]:
         return [f"No run sold anything in {weeks}."]
     best, worst = means.idxmax(), means.idxmin()
     if best == worst or means[best] == means[worst]:
-        return [f"GMV of {weeks} is {number(float(means[best]))} at every point."]
+        some = f"all {len(means):,} points" if len(means) > 1 else "the only point"
+        where = "every point" if len(means) == len(results.points) else f"{some} that can be compared"
+        return [f"GMV of {weeks} is {number(float(means[best]))} at {where}."]
     ratio = more(float(means[worst]), float(means[best]))
     first = (
         f"GMV of {weeks} ranges from {number(float(means[worst]))} to {number(float(means[best]))}"
         + (f", {ratio}." if ratio else ".")
     )
-    rest = [f"It is highest at {_named(results, best)}; it is lowest at {_named(results, worst)}."]
+    rest = [
+        f"It is highest at {_named(results, best)}{_ties(means == means[best])}; "
+        f"it is lowest at {_named(results, worst)}{_ties(means == means[worst])}."
+    ]
     rest.append(apart(runs, best, worst, len(means)))
     return [first, *rest, *_strongest(results, runs)]
 
 
 def _closures(results: Results, runs: pd.DataFrame) -> list[str]:
-    """How many runs ended with a platform that had failed, and at which point most did."""
-    said = [f"{note[:1].upper()}{note[1:]}." for note in closure_notes(runs.drop(columns="arm", errors="ignore"))]
+    """How many runs ended with a platform that had failed, arm by arm, or else at which point most did."""
+    notes = closure_notes(runs)
+    if "arm" in runs:
+        return [f"{note}." for note in notes]
+    said = [f"{note[:1].upper()}{note[1:]}." for note in notes]
     failures = (runs[flags_of(runs)] == 0.0).sum(axis=1).groupby(runs["point"]).agg(["sum", "size"])
     if said and len(failures) > 1:
         most = failures["sum"].idxmax()
+        where = _named(results, most) + _ties(failures["sum"] == failures.loc[most, "sum"])
         of = f"{failures.loc[most, 'sum']} of them in {how_many(int(failures.loc[most, 'size']), 'run')}"
-        said.append(f"Most failures are at {_named(results, most)}: {of}.")
+        said.append(f"Most failures are at {where}: {of}.")
     return said
+
+
+def _ties(equal: pd.Series) -> str:
+    """That other points are as high, or as low, as the one that is named."""
+    others = int(equal.sum()) - 1
+    return f" (and at {how_many(others, 'other point')} alike)" if others else ""
 
 
 def more(low: float, high: float) -> str:

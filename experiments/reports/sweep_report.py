@@ -164,7 +164,8 @@ def _main_effects(results: Results, even: Even) -> Section:
         return Section(title, even.said, "")
     factors, cuts = varied(runs[results.factors])[:MOST_FACTORS], _cuts(results, runs)
     if not factors:
-        return Section(title, "All points have the same values.", "")
+        same = "All points that have runs have the same values, or there is only one."
+        return Section(title, same, "")
     effects = {
         (indicator, factor): level_means(
             runs, levels_of(runs[factor], cuts.bins, cuts.keep), indicator, common=_common(results)

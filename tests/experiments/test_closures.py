@@ -113,7 +113,18 @@ class TestASweep:
         done("report", "out")
         page = Path("out/report.html").read_text(encoding="utf-8").replace("&nbsp;", " ")
         assert f"The {counted}." in page
-        assert "Most failures are at policy.name = spender, platform.commission = 0.1: 2 of them in 2 runs." in page
+        where = "policy.name = spender, platform.commission = 0.1 (and at 1 other point alike): 2 of them in 2 runs."
+        assert f"Most failures are at {where}" in page
+
+    def test_worlds_of_one_and_of_two_platforms_are_told_apart(self) -> None:
+        changes = '[changes]\nrun.weeks = 12\ncustomers.count = 200\n'
+        arms = 'broke = { "platform.credit_line" = 0.0, "platform.cash" = 1.0 }\ntwo = "two-platforms"\n'
+        head = f'scenario = "small.toml"\n{changes}[design]\nkind = "arms"\n[design.arms]\n'
+        Path("arms.toml").write_text(head + arms)
+        note = f"roke: the platform failed in 1 of 1 runs: {WHY}"
+        assert f"b{note}" in done("sweep", "arms.toml", "--workers", "1", "--out", "out").stdout
+        done("report", "out")
+        assert f"b{note}." in Path("out/report.html").read_text(encoding="utf-8").replace("&nbsp;", " ")
 
     def test_nothing_is_said_where_all_live(self) -> None:
         Path("design.toml").write_text(DESIGN.replace(', "spender"]', "]"))

@@ -290,6 +290,8 @@ class TestArmsAndSeeds:
                 names = short_labels(arms, most)
                 assert list(names) == arms and len(set(names.values())) == len(arms)
                 assert max(map(len, names.values())) <= most and all(names.values())
+        long = ["platform.commission=0.20; policy.name=dividend", "platform.commission=0.3; choice.tau=0.4", "tiny"]
+        assert list(short_labels(long).values()) == ["arm 1", "arm 2", "tiny"]
 
     def test_labels_of_scenarios_of_one_name(self) -> None:
         a = load_scenario("small.toml")

@@ -97,6 +97,12 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+def test_a_field_is_stated_once() -> None:
+    said = sentence("run", "tiny", "--weeks", "3", "--set", "run.weeks=5")
+    assert "run.weeks is stated twice, by --set and by an option of its own" in said
+    assert "run.seed is stated twice" in sentence("compare", "tiny", "tiny:hold", "--from", "3", "--set", "run.seed=9")
+
+
 class TestRun:
     def test_the_folder_holds_the_run(self, world: Path) -> None:
         before = datetime.now().astimezone()

@@ -97,6 +97,11 @@ class TestSparkline:
         assert "_" in stream.read()
 
 
+def test_undefined_weeks_of_a_level_curve_are_blank() -> None:
+    drawn = sparkline([1.0, math.nan, math.nan], width=3, signs="ab")
+    assert drawn == "b  "
+
+
 class TestProgress:
     def test_lines_are_few_and_say_the_time_left(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -117,9 +122,21 @@ class TestProgress:
         ]
 
     def test_nothing_left_to_do_is_said(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with Lines().follow("tiny", 1200, "runs") as done:
-            done(1200)
+        with Lines().follow("tiny", 1200, "runs", 1200):
+            pass
         assert capsys.readouterr().err == "tiny: all 1,200 runs are there already\n"
+
+    def test_what_was_there_before_is_not_counted_into_the_pace(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        now = [0.0]
+        monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+        with Lines().follow("tiny", 12, "runs", 8) as done:
+            for count in (9, 10, 11, 12):
+                now[0] += 6.0 if count == 9 else 0.5  # until workers have begun
+                done(count)
+        said = "tiny: 12 of 12 runs, 4 of them now, in 7.5 s, 2 runs/s from the first one on\n"
+        assert capsys.readouterr().err == said
 
     def test_what_suits_where_stderr_goes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert type(progress_for(quiet=False)) is Lines

@@ -22,7 +22,7 @@ from experiments.engine import running, sweep
 from experiments.reports import sweep_charts, tables
 from experiments.reports.chart_style import INK, SERIES
 from experiments.reports.comparison_report import _differing
-from experiments.reports.even import even_runs
+from experiments.reports.even import Even, even_runs
 from experiments.reports.shell import Section, document
 from experiments.reports.sweep_headline import apart, headline, more
 from experiments.reports.sweep_report import _box, _effects_caption, _main_effects, _order, _two_factors, half_width
@@ -131,6 +131,13 @@ class TestSweepPage:
         for mean in runs[runs["status"] == "complete"].groupby("point")["gmv"].mean():
             assert number(float(mean)) in words
 
+    def test_where_only_one_point_has_runs_nothing_is_said_of_the_others(self, place: Path) -> None:
+        results = load_results(place / "swept")
+        runs = results.summary[results.summary["status"] == "complete"]
+        one = runs[runs["point"] == runs["point"].iloc[0]]
+        said = headline(results, one, Even(one)).body
+        assert "at the only point that can be compared" in said and "every point" not in said
+
     def test_failures_are_counted_and_named(self, place: Path, page: str) -> None:
         failures = load_results(place / "swept").failures
         assert len(failures) == 6
@@ -188,7 +195,7 @@ class TestSeedsThatDiffer:
     def test_points_that_lack_seeds_are_left_out_where_that_leaves_more(self) -> None:
         results = self.grid((0, 2), (0, 1))
         words = first_words(results)
-        assert "is 233 at every point" in words and "Only the 3 of 4 points that have runs under all 3 seeds" in words
+        assert "is 233 at all 3 points that can be compared" in words and "Only the 3 of 4 points that have runs under all 3 seeds" in words
         results.runs.loc[results.runs["point"] == 1, "gmv"] *= 3.0
         assert "What each factor accounts for is left out, because only 3 of 4 points" in first_words(results)
         section = _main_effects(results, even_runs(results.runs, common=True))
