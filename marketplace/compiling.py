@@ -20,7 +20,6 @@ from agents import compiled
 
 WEEKS = 14  # a quarter and a week: what happens once a quarter has happened, too
 CUSTOMERS = 100
-LONGEST = "visit_and_choose"  # takes a quarter of all, and stands in the middle: both processes would be at it
 BEGIN = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from marketplace.compiling import compile_from_the_end; compile_from_the_end()"
@@ -91,13 +90,9 @@ def _noting(calls: dict[Call, None]) -> Iterator[None]:
 
 
 def compile_from_the_end() -> None:
-    """Compile what a small world calls, the last first, as long as the process that began this one lives.
-
-    Before all others comes the one that takes longest.
-    """
+    """Compile what a small world calls, the last first, as long as the process that began this one lives."""
     parent = os.getppid()
-    calls = sorted(calls_of_a_small_world(), key=lambda call: call[0].py_func.__name__ == LONGEST)
-    for dispatcher, types in reversed(calls):
+    for dispatcher, types in reversed(calls_of_a_small_world()):
         if os.getppid() != parent:
             return
         dispatcher.compile(types)

@@ -195,7 +195,8 @@ class TestSeedsThatDiffer:
     def test_points_that_lack_seeds_are_left_out_where_that_leaves_more(self) -> None:
         results = self.grid((0, 2), (0, 1))
         words = first_words(results)
-        assert "is 233 at all 3 points that can be compared" in words and "Only the 3 of 4 points that have runs under all 3 seeds" in words
+        assert "is 233 at all 3 points that can be compared" in words
+        assert "Only the 3 of 4 points that have runs under all 3 seeds" in words
         results.runs.loc[results.runs["point"] == 1, "gmv"] *= 3.0
         assert "What each factor accounts for is left out, because only 3 of 4 points" in first_words(results)
         section = _main_effects(results, even_runs(results.runs, common=True))
