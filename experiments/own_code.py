@@ -14,9 +14,14 @@ from experiments.files import read_json
 from experiments.folders import MARK
 
 
+def places_of(traceback: str) -> list[tuple[str, str]]:
+    """The files and lines that a traceback goes through, the innermost first."""
+    return re.findall(r'File "(.+?)", line (\d+)', traceback)[::-1]
+
+
 def place_in(traceback: str, files: Sequence[Path]) -> str:
     """The innermost place of a traceback that lies in one of some files: ``odd.py, line 6``; empty where none does."""
-    for path, line in reversed(re.findall(r'File "(.+?)", line (\d+)', traceback)):
+    for path, line in places_of(traceback):
         if any(Path(path).resolve() == Path(own).expanduser().resolve() for own in files):
             return f"{path}, line {line}"
     return ""

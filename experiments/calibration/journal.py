@@ -235,6 +235,11 @@ def same_values(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
     return a.keys() == b.keys() and all(a[path] == b[path] for path in a)
 
 
+def number_of(trial: Trial, trials: Sequence[Trial]) -> str:
+    """``trial 6, counted from 0, of 9``"""
+    return f"trial {trial.number}, counted from 0, of {len(trials)}"
+
+
 def best_of(trials: Sequence[Trial]) -> Trial:
     """The trial with the least loss; the first of equals."""
     return min(trials, key=lambda one: (one.loss, one.number))

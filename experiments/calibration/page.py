@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from experiments.calibration.findings import ALL, NEAR, Profile, number, trade_offs
-from experiments.calibration.journal import Plan, best_of
+from experiments.calibration.journal import Plan, best_of, number_of
 from experiments.calibration.results import word
 from experiments.calibration.search import CAP, STARTUP, Trial
 from experiments.files import write_whole
@@ -76,7 +76,7 @@ def _headline(plan: Plan, trials: Sequence[Trial]) -> str:
     asked = [target for target in plan.targets.targets if target.required]
     met = sum(best.misses[target.name] <= 1.0 for target in asked)
     return (
-        f"Trial {best.number}, counted from 0, of {len(trials)}, with a loss of {number(best.loss)}: {met} of "
+        f"{number_of(best, trials).capitalize()}, with a loss of {number(best.loss)}: {met} of "
         f"{len(asked)} required facts lie inside, by {_seen(plan.seeds)}. Being the best of many, it is flattered by "
         "luck: marketplace validate says what other seeds make of it."
     )

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.calibration.findings import Profile, number, pareto, trade_offs
-from experiments.calibration.journal import BASE, Plan, best_of
+from experiments.calibration.journal import BASE, Plan, best_of, number_of
 from experiments.calibration.search import CAP, Trial
 from experiments.files import plain, write_json, write_whole
 from experiments.folders import MARK
@@ -76,7 +76,7 @@ def scenario_text(
     met = sum(best.misses[target.name] <= 1.0 for target in asked)
     head = (
         f"# Calibrated on {when:%Y-%m-%d} to the targets {targets.name} (SHA-256 {plan.stated()['targets'][:12]}): "
-        f"trial {best.number}, counted from 0, of {len(trials)}, loss {best.loss:.4g}, {met} of {len(asked)} targets "
+        f"{number_of(best, trials)}, loss {best.loss:.4g}, {met} of {len(asked)} targets "
         f"inside.\n# Every trial ran under {_seeds(scenario.run.seed, plan.seeds)}; the search's seed was {plan.seed}. "
         "`marketplace validate` says what other seeds make of it.\n\n"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.again import refuse_both
+from experiments.commands.again import refuse_resume_with_force
 from experiments.commands.run import (
     FORCE,
     IMPORT,
@@ -58,7 +58,7 @@ def ablate(
     from experiments.results import add_report, write_ablation
     from experiments.runs import Stop, compiled_already
 
-    refuse_both(resume, force)
+    refuse_resume_with_force(resume, force)
     with naming_imports(out if resume else None):
         world = read_scenario(scenario, changes or [], {"run.weeks": weeks, "run.seed": first}, imports or [])
     if world.run.weeks <= world.flywheel.reference_week:
@@ -140,7 +140,8 @@ def already_shut(world: Scenario) -> list[str]:
     from experiments.ablation import arms
     from marketplace.sections import LINKS
 
-    closed = [link for link in LINKS if link not in arms(world)]
+    open_links = arms(world)
+    closed = [link for link in LINKS if link not in open_links]
     return [f"Not in the table, because the scenario has shut them already: {', '.join(closed)}."] if closed else []
 
 

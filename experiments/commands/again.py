@@ -30,7 +30,7 @@ def _without(words: Sequence[str]) -> Iterator[str]:
             yield word
 
 
-def refuse_both(resume: bool, force: bool) -> None:
+def refuse_resume_with_force(resume: bool, force: bool) -> None:
     """Refuse to go on with a folder and to begin it anew at once."""
     if resume and force:
         raise ResultsError("--resume goes on with a folder and --force begins it anew: give one of them")

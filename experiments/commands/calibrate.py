@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.again import refuse_both
+from experiments.commands.again import refuse_resume_with_force
 from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, WORKERS, read_scenario
 from experiments.errors import INTERRUPTED, ResultsError
 
@@ -53,7 +53,7 @@ def calibrate(
     from experiments.store.lock import Lock
     from experiments.validation.targets import load_targets
 
-    refuse_both(resume, force)
+    refuse_resume_with_force(resume, force)
     facts = load_targets(targets)
     base = read_scenario(scenario or facts.scenario, changes or [], {"run.weeks": weeks}, imports or [])
     plan = calibrating.plan_of(Plan(base, facts, seeds, batch, seed, tuple(imports or [])), trials)
@@ -127,14 +127,13 @@ def folder_to_resume(plan: Plan, out: Path | None) -> Path | None:
 def print_best(plan: Plan, trials: Sequence[Trial], profiles: Sequence[Profile]) -> None:
     """Print the best trial's targets, and its parameters."""
     from experiments.calibration.findings import number
-    from experiments.calibration.journal import best_of
+    from experiments.calibration.journal import best_of, number_of
     from experiments.calibration.results import word
     from experiments.scorecard import make_console
     from experiments.validation.verdicts import in_words, span_in_words
 
     best, console = best_of(trials), make_console()
-    trial = f"trial {best.number}, counted from 0, of {len(trials)}"
-    title = f"{plan.scenario.name} to {plan.targets.name}: {trial}, loss {best.loss:.4g}"
+    title = f"{plan.scenario.name} to {plan.targets.name}: {number_of(best, trials)}, loss {best.loss:.4g}"
     rows = []
     for target in plan.targets.targets:
         said = word(best.misses[target.name]) + ("" if target.required else " (shown)")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.again import refuse_both
-from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, WORKERS, both_stated
+from experiments.commands.again import refuse_resume_with_force
+from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WEEKS, WORKERS, stated_once
 from experiments.errors import INCOMPLETE, ResultsError
 from experiments.wording import how_many
 
@@ -111,7 +111,7 @@ def compare(
     from experiments.comparison.running import Goal
     from experiments.own_code import naming_imports
 
-    refuse_both(resume, force)
+    refuse_resume_with_force(resume, force)
     _check_numbers(level, method, half_width)
     _refuse_unheard(half_width, indicator, max_seeds, indicators, every)
     shown = [name.strip() for name in indicators.split(",")] if indicators else None
@@ -150,7 +150,7 @@ def _worlds(
 
     for path in imports:  # first: a scenario may name what they bring
         load_policy_file(path)
-    stated = both_stated(dict(parse_assignment(text) for text in changes), common)
+    stated = stated_once(dict(parse_assignment(text) for text in changes), common)
     worlds = arms_of(names, policies=policies, changes=arms, common=stated)
     if baseline is None:
         return worlds
@@ -244,8 +244,9 @@ def _compare_folders(
     asked.tell(found)
     if place is not None:
         typer.echo(str(place) if asked.quiet else f"results: {place}")
-    if arms.failed:
-        typer.echo(f"marketplace: {how_many(arms.failed, 'failed run')} left out", err=True)
+    failed = int((arms.summary["status"] == "failed").sum())
+    if failed:
+        typer.echo(f"marketplace: {how_many(failed, 'failed run')} left out", err=True)
         raise typer.Exit(INCOMPLETE)
 
 

@@ -74,10 +74,10 @@ def read_scenario(name: str, changes: list[str], flags: dict[str, Any], imports:
 
     for path in imports:  # first: the scenario may name what they bring
         load_policy_file(path)
-    return load_scenario(name, both_stated(dict(parse_assignment(text) for text in changes), flags))
+    return load_scenario(name, stated_once(dict(parse_assignment(text) for text in changes), flags))
 
 
-def both_stated(changes: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+def stated_once(changes: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     """The changes of ``--set`` and those of options for single fields, where they were given.
 
     Raises

@@ -47,10 +47,10 @@ def sensitivity(
     from experiments.sensitivity.statement import analysis_of, boxes_statement, write_statement
     from experiments.store.reading import load_results
 
-    _refuse_unheard(
-        prim is not None, fill, {"--indicator": indicators, "--log": log, "--level": level},
-        {"--density": density}, {"--workers": workers},
-    )  # fmt: skip
+    of_indices = {"--indicator": indicators, "--log": log, "--level": level}
+    _refuse_unheard(of_indices, prim is None, "indices, not for --prim")
+    _refuse_unheard({"--density": density}, prim is not None, "--prim")
+    _refuse_unheard({"--workers": workers}, fill, "--fill")
     condition = None if prim is None else condition_of(prim)
     results = load_results(folder)
     if fill:
@@ -69,14 +69,10 @@ def sensitivity(
     typer.echo(str(path) if quiet else f"results: {path}")
 
 
-def _refuse_unheard(
-    boxes: bool, fill: bool, indices: Mapping[str, Any], of_boxes: Mapping[str, Any], of_filling: Mapping[str, Any]
-) -> None:
-    """Refuse options that nothing would listen to."""
-    unheard = {**(indices if boxes else of_boxes), **({} if fill else of_filling)}
-    for name, value in unheard.items():
-        if value:
-            whose = "--fill" if name in of_filling else "--prim" if name in of_boxes else "indices, not for --prim"
+def _refuse_unheard(options: Mapping[str, Any], heard: bool, whose: str) -> None:
+    """Refuse options that were given where nothing would listen to them."""
+    for name, value in options.items():
+        if value and not heard:
             raise ResultsError(f"{name} is for {whose}")
 
 

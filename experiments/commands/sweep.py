@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.commands.again import refuse_both, resume_command
+from experiments.commands.again import refuse_resume_with_force, resume_command
 from experiments.commands.run import FORCE, IMPORT, OUT, QUIET, SET, WORKERS
 from experiments.errors import INCOMPLETE, INTERRUPTED, ResultsError
 from experiments.wording import how_many
@@ -61,7 +61,7 @@ def sweep(
 
     part = read_part(shard)
     check_engine(engine, address)
-    refuse_both(resume, force)
+    refuse_resume_with_force(resume, force)
     with naming_imports(out if resume else None):
         plan = load_design(design, [parse_assignment(text) for text in changes or []], imports=imports or [])
     progress = progress_for(quiet)
@@ -78,7 +78,7 @@ def sweep(
                 plan, place, stop=stop, progress=progress, how=how, weekly=weekly, resume=folder is not None, part=part
             )
         except ResultsError:  # workers cannot begin, say: a folder that holds nothing would be in the way
-            if folder is None and load_results(place).manifest.rows("runs") == 0:
+            if folder is None and not any(place.glob("*/*.parquet")):  # no shard
                 shutil.rmtree(place)
             raise
     if csv:

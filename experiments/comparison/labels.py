@@ -1,4 +1,4 @@
-"""Short names for arms, where their labels are too long for a column or a margin: the parts in which they differ."""
+"""Short names for arms whose labels are too long for a column or a margin: what differs in them, or else a number."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ def short_labels(labels: Sequence[str], most: int = LONGEST) -> dict[str, str]:
     """
     if all(len(label) <= most for label in labels):
         return {label: label for label in labels}
+    numbers = {label: f"arm {k}" for k, label in enumerate(labels, 1)}
     names = dict(zip(labels, _differing(labels), strict=True))
-    return {label: name if len(name) <= most else f"arm {k}" for k, (label, name) in enumerate(names.items(), 1)}
+    short = {label: name if len(name) <= most else numbers[label] for label, name in names.items()}
+    return short if len(set(short.values())) == len(short) else numbers  # somebody may call an arm "arm 2" himself
 
 
 def full_labels(names: Mapping[str, str]) -> list[str]:

@@ -35,8 +35,6 @@ class Arms:
         What a reader must know.
     parts : list of Part
         The folders that the arms come from.
-    failed : int
-        Runs that failed.
     """
 
     summary: pd.DataFrame
@@ -44,7 +42,6 @@ class Arms:
     weeks: int
     notes: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
-    failed: int = 0
 
 
 @dataclass
@@ -111,8 +108,7 @@ def read_arms(folders: Sequence[Path]) -> Arms:
         notes.append(f"made with different sources or versions ({where}): a difference may be theirs")
     summary = pd.concat([part.summary for part in parts], ignore_index=True)
     notes += closure_notes(summary)
-    failed = int((summary["status"] == "failed").sum())
-    return Arms(summary, [label for part in parts for label in part.labels], parts[0].weeks, notes, parts, failed)
+    return Arms(summary, [label for part in parts for label in part.labels], parts[0].weeks, notes, parts)
 
 
 def _refuse_one_arm(folders: Sequence[Path], parts: Sequence[Part]) -> None:

@@ -13,10 +13,11 @@ The plainest one::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.designs.bases import base_of, bring_in
+from experiments.designs.bases import base_of, bring_in, flat_changes
 from experiments.designs.design import Design, check_points
 from experiments.designs.errors import DesignError, naming
 from experiments.designs.fields import check_depth, path_of
@@ -92,7 +93,8 @@ def read_design(
         bring_in(brought)
         base = base or base_of(tables.get("scenario"), settings.changes, folder)
         own = as_changes(changes)
-        design = _design(base.with_changes(own), settings, text, brought, folder, own)
+        settings = replace(settings, changes=flat_changes(settings.changes) | own)
+        design = _design(base.with_changes(own), settings, text, brought, folder)
         _refuse_factors(own, design)
         check_points(design)
         return design
@@ -125,16 +127,14 @@ def as_changes(changes: Changes) -> dict[str, Any]:
     return stated
 
 
-def _design(
-    base: Scenario, settings: Settings, text: str, imports: list[Path], folder: Path, changes: Mapping[str, Any]
-) -> Design:
+def _design(base: Scenario, settings: Settings, text: str, imports: list[Path], folder: Path) -> Design:
     last = base.run.seed + settings.replications - 1
     if settings.seeds == "common" and last >= SEEDS:
         raise DesignError(
             f"run.seed = {base.run.seed} and replications = {settings.replications:,} lead to seeds above "
             f"{SEEDS - 1}, the largest: lower run.seed"
         )
-    layout = layout_of(base, settings, folder, changes)
+    layout = layout_of(base, settings, folder)
     return Design(
         name=settings.name, base=base, kind=settings.kind, replications=settings.replications, seeds=settings.seeds,
         weekly=settings.weekly, imports=imports, text=text, factors=layout.factors, constants=layout.constants,

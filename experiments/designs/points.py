@@ -36,8 +36,8 @@ class Layout:
     shares: np.ndarray | None = None
 
 
-def layout_of(base: Scenario, settings: Settings, folder: Path, changes: Mapping[str, Any]) -> Layout:
-    """Lay out the points that a design file asks for, with further changes of all of them, which the base has already.
+def layout_of(base: Scenario, settings: Settings, folder: Path) -> Layout:
+    """Lay out the points that a design file asks for; the base has the changes of all of them already.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def layout_of(base: Scenario, settings: Settings, folder: Path, changes: Mapping
         If there are none, too many, or a factor is not allowed.
     """
     if settings.kind == "arms":
-        return _arms(base, settings, folder, changes)
+        return _arms(base, settings, folder)
     layout = _listed(base, settings) if settings.kind == "list" else _varied(base, settings)
     if WEEKS in [factor.path for factor in layout.factors]:
         raise DesignError(
@@ -166,7 +166,7 @@ def _refuse_repeated(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) ->
             raise DesignError(f"point {number} is point {first} again: {said(columns, row)}")
 
 
-def _arms(base: Scenario, settings: Settings, folder: Path, changes: Mapping[str, Any]) -> Layout:
+def _arms(base: Scenario, settings: Settings, folder: Path) -> Layout:
     stated = settings.table.get("arms")
     if not isinstance(stated, Mapping) or not stated:
         raise DesignError(
@@ -174,12 +174,11 @@ def _arms(base: Scenario, settings: Settings, folder: Path, changes: Mapping[str
         )
     check_count(len(stated), settings)
     arms: dict[str, Scenario] = {}
-    changes = flat_changes(settings.changes) | changes
     for label, spec in stated.items():
         if not label.strip() or len(label) > LABEL or not label.isprintable():
             raise DesignError(f"{label[:LABEL]!r} is no label of an arm: take 1 to {LABEL} printable characters")
         with naming(f"arm {label}"):
-            arm = _arm(base, spec, folder, changes)
+            arm = _arm(base, spec, folder, settings.changes)
         twin = next((other for other, scenario in arms.items() if scenario == arm), None)
         if twin is not None:
             raise DesignError(f"arm {label} is the same scenario as arm {twin}")

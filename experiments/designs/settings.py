@@ -40,7 +40,7 @@ class Settings:
     kind, name, replications, seeds, weekly, imports
         See `Design`; ``imports`` as the file spells them.
     changes : mapping
-        Changes of the base, as the file states them.
+        Changes of every point: as the file states them, and what is added from outside.
     max_runs : int
         More runs than this are refused.
     sampling : Sampling or None

@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from experiments.designs.samplers import SAMPLED
+from experiments.own_code import places_of
 from experiments.reports import sweep_charts as charts
 from experiments.reports import tables
 from experiments.reports.chart_style import window_words
@@ -353,8 +354,9 @@ def _failures(results: Results) -> list[Section]:
 
 def _raised_at(traceback: str) -> str:
     """``odd.py, line 6``: the innermost place of a traceback; empty without one."""
-    places = re.findall(r'File "(?:.*[\\/])?(.+?)", line (\d+)', traceback or "")
-    return "{}, line {}".format(*places[-1]) if places else ""
+    for path, line in places_of(traceback or ""):
+        return f"{Path(path).name}, line {line}"
+    return ""
 
 
 def _design(results: Results) -> Section:

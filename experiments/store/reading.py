@@ -121,7 +121,8 @@ class Results:
                     raise
                 return self._answer(sql, parameters)
         except duckdb.Error as error:
-            self.refuse_damaged()
+            if not isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
+                self.refuse_damaged()  # it is not the question that is wrong
             raise ResultsError(f"{self.path}: this question cannot be answered: {_first_line(error)}") from None
 
     def refuse_damaged(self) -> None:

@@ -292,6 +292,8 @@ class TestArmsAndSeeds:
                 assert max(map(len, names.values())) <= most and all(names.values())
         long = ["platform.commission=0.20; policy.name=dividend", "platform.commission=0.3; choice.tau=0.4", "tiny"]
         assert list(short_labels(long).values()) == ["arm 1", "arm 2", "tiny"]
+        own = ["arm 2", "platform.commission=0.20; policy.name=dividend"]
+        assert list(short_labels(own).values()) == ["arm 1", "arm 2"]
 
     def test_labels_of_scenarios_of_one_name(self) -> None:
         a = load_scenario("small.toml")

@@ -26,8 +26,10 @@ for dispatcher, types in calls:
 """
 
 BEGUN = """
+from agents import compiled
 from marketplace.compiling import begin
 
+compiled.processors = lambda: 2  # however many there are
 helper = begin()
 print(helper.pid if helper else helper)
 """
@@ -47,8 +49,6 @@ def test_what_it_compiles_is_what_a_run_asks_for() -> None:
 
 
 def test_it_ends_with_whoever_began_it(tmp_path: Path) -> None:
-    if compiled.processors() == 1:
-        pytest.skip("a helper needs a second processor")
     (number,) = told(BEGUN, MARKETPLACE_CACHE=str(tmp_path))
     assert not psutil.pid_exists(int(number))
 
